@@ -1,0 +1,1 @@
+"""The semantic JPEG encoder and its quality metrics: arrays in, bytes or numbers out."""

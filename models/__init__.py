@@ -1,0 +1,1 @@
+"""The MSROI network: which parts of a picture carry meaning."""
