@@ -31,7 +31,11 @@ from typing import ClassVar
 
 
 class SemjpegError(Exception):
-    """Root of the tree. The message names the object and the reason; `code` is the reason as a stable word."""
+    """Root of the tree.
+
+    The message gives the reason as a sentence about the object ("has 12 frames: …"), and names the object where the
+    one who raises it knows the name; the one who reports it does. `code` is the reason as a stable word.
+    """
 
     code: ClassVar[str] = "error"
     retryable: ClassVar[bool] = False
@@ -87,7 +91,7 @@ class ObjectMissingError(PermanentError):
 
 
 class ObjectChangedError(PermanentError):
-    """The object was overwritten after the job was queued; the newer version has a job of its own."""
+    """The object was overwritten after the job was queued; its newest version is done in its stead."""
 
     code = "object-changed"
 

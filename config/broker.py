@@ -1,0 +1,46 @@
+"""The Celery application that producers and workers share: one queue on Redis, safe against lost workers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from celery import Celery
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+QUEUE_NAME = "semjpeg"
+
+
+def make_celery(settings: Settings) -> Celery:
+    """Build the application; nothing connects before it is used.
+
+    A task is acknowledged when it is finished, so a worker that dies gives its tasks back after the visibility
+    timeout. Results are never stored: what came of a job stands in the object store.
+    """
+    broker = settings.broker
+    app = Celery("semjpeg", broker=broker.url.get_secret_value(), set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        task_ignore_result=True,
+        task_default_queue=QUEUE_NAME,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "visibility_timeout": broker.visibility_timeout_s,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "global_keyprefix": broker.key_prefix,
+            "health_check_interval": 15,
+            "socket_timeout": 20,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+        },
+    )
+    return app

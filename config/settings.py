@@ -1,0 +1,186 @@
+"""Typed settings from the environment and a TOML file.
+
+The environment wins over the file: `SEMJPEG_BROKER__URL` is `url` in the file's table `[broker]`. The file is the one
+that `SEMJPEG_CONFIG` names, else `semjpeg.toml` in the working directory where there is one. S3 credentials are found
+the way boto3 always does (`AWS_ACCESS_KEY_ID`, profiles, instance roles) and are no setting of ours.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from config.errors import ConfigurationError
+from config.recipes import Recipe, Route
+
+Positive = Annotated[int, Field(gt=0)]
+PositiveSeconds = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BrokerSettings(_Section):
+    """The Redis (or Valkey) server that holds the queue and the counters."""
+
+    url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    """`redis://[user:password@]host:port/db`, or `rediss://` for TLS."""
+    key_prefix: str = "semjpeg:"
+    """Stands before every key, so that a server can be shared."""
+    visibility_timeout_s: Positive = 900
+    """A task not acknowledged for so long is given to another worker; keep it above twice the deadline."""
+
+
+class S3Settings(_Section):
+    """The object store, for all buckets."""
+
+    endpoint_url: str | None = None
+    """None means AWS."""
+    region: str | None = None
+    addressing_style: Literal["auto", "path", "virtual"] = "auto"
+    checksums: Literal["when_supported", "when_required"] = "when_required"
+    """Stores other than AWS may reject the checksums that boto3 sends with `when_supported`."""
+    connect_timeout_s: PositiveSeconds = 5
+    read_timeout_s: PositiveSeconds = 30
+    max_attempts: Positive = 4
+
+
+class SqsSettings(_Section):
+    """The queue to which the object store sends its notifications."""
+
+    queue_url: str | None = None
+    endpoint_url: str | None = None
+    """None means the store's own endpoint_url, else AWS."""
+
+
+class LimitSettings(_Section):
+    """What one image may cost. Each limit holds before the memory or the time is spent."""
+
+    max_bytes: Positive = 256 * 1024 * 1024
+    max_pixels: Positive = 200_000_000
+    deadline_s: PositiveSeconds = 300
+
+
+class WorkerSettings(_Section):
+    """How a worker process uses its machine."""
+
+    threads: Positive = Field(default_factory=lambda: (os.cpu_count() or 1) + 1)
+    """Images in flight; one more than there are cores keeps them busy while another waits for the network."""
+    batch_size: Annotated[int, Field(ge=1, le=128)] = 16
+    batch_wait_s: Annotated[float, Field(ge=0, le=5)] = 0.01
+    """How long the first picture of a batch waits for others."""
+    max_retries: Annotated[int, Field(ge=0)] = 8
+
+
+class ProducerSettings(_Section):
+    """Back-pressure: a scan stops at `high_water` queued jobs and goes on at `low_water`."""
+
+    high_water: Positive = 20_000
+    low_water: Positive = 10_000
+
+    def model_post_init(self, _context: object, /) -> None:
+        """Refuse marks that would never let a scan go on."""
+        if self.low_water >= self.high_water:
+            raise ConfigurationError("producer.low_water must be below producer.high_water")
+
+
+class StorageSettings(_Section):
+    """What a worker may touch besides S3."""
+
+    local_root: Path | None = None
+    """`file://` places must lie in this folder; without it there are none."""
+
+
+class ModelSettings(_Section):
+    """The network that makes the importance maps."""
+
+    path: Path | None = None
+    """A weights file made by `semjpeg train`; None means the weights that ship with semjpeg."""
+
+
+class Settings(BaseSettings):
+    """All settings. `Settings.load()` is the way to read them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SEMJPEG_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
+    )
+
+    broker: BrokerSettings = BrokerSettings()
+    s3: S3Settings = S3Settings()
+    sqs: SqsSettings = SqsSettings()
+    limits: LimitSettings = LimitSettings()
+    worker: WorkerSettings = WorkerSettings()
+    producer: ProducerSettings = ProducerSettings()
+    storage: StorageSettings = StorageSettings()
+    model: ModelSettings = ModelSettings()
+    recipes: dict[str, Recipe] = {}
+    routes: tuple[Route, ...] = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over file."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _settings_file())
+
+    @classmethod
+    def load(cls) -> Settings:
+        """Read the environment and the file.
+
+        Raises:
+            ConfigurationError: The file cannot be read, or a setting is unknown or malformed; each one is named.
+        """
+        known = {"CONFIG", *map(str.upper, cls.model_fields)}
+        for variable in os.environ:
+            section = variable.removeprefix("SEMJPEG_").partition("__")[0]
+            if variable.startswith("SEMJPEG_") and section not in known:
+                raise ConfigurationError(f"settings: the environment variable {variable} is none of ours")
+        try:
+            return cls()
+        except ValidationError as error:
+            reasons = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise ConfigurationError(f"settings: {reasons}") from error
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"settings: {error}") from error
+
+    def recipe(self, name: str) -> Recipe:
+        """Return the recipe called `name`; `default` exists without being configured.
+
+        Raises:
+            ConfigurationError: There is none of that name.
+        """
+        if name in self.recipes:
+            return self.recipes[name].model_copy(update={"name": name})
+        if name == "default":
+            return Recipe()
+        known = ", ".join(sorted({"default", *self.recipes}))
+        raise ConfigurationError(f"no recipe is called {name!r}; there are: {known}")
+
+
+def _settings_file() -> Path | None:
+    if named := os.environ.get("SEMJPEG_CONFIG"):
+        if not Path(named).is_file():
+            raise ConfigurationError(f"SEMJPEG_CONFIG names {named!r}, which is no file")
+        return Path(named)
+    here = Path("semjpeg.toml")
+    return here if here.is_file() else None

@@ -1,0 +1,170 @@
+"""Object stores that speak the S3 protocol, through boto3."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ResponseStreamingError,
+)
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from config.errors import (
+    ConfigurationError,
+    ForbiddenError,
+    ObjectChangedError,
+    ObjectMissingError,
+    SemjpegError,
+    StorageUnavailableError,
+    TooLargeError,
+)
+from config.objects import ObjectVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from types_boto3_s3.client import S3Client
+
+    from config.settings import S3Settings
+
+_READ_CHUNK_BYTES = 1 << 20
+_MISSING = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
+_FORBIDDEN = {"401", "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
+_THROTTLED = {"429", "RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests"}
+_FIRST_SERVER_ERROR = 500
+
+
+def make_client(settings: S3Settings, max_connections: int = 10) -> S3Client:
+    """Make a thread-safe client; nothing connects before it is used.
+
+    Args:
+        settings: Endpoint, region and timeouts. Credentials are found the way boto3 always does.
+        max_connections: Connections kept open; as many as there are threads that use the client.
+
+    Raises:
+        ConfigurationError: The endpoint is no URL.
+    """
+    try:
+        return boto3.client(
+            "s3",
+            endpoint_url=settings.endpoint_url,
+            region_name=settings.region,
+            config=Config(
+                connect_timeout=settings.connect_timeout_s,
+                read_timeout=settings.read_timeout_s,
+                retries={"mode": "standard", "total_max_attempts": settings.max_attempts},
+                max_pool_connections=max_connections,
+                request_checksum_calculation=settings.checksums,
+                response_checksum_validation=settings.checksums,
+                s3={"addressing_style": settings.addressing_style},
+            ),
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigurationError(f"s3: {error}") from error
+
+
+class S3Store:
+    """One bucket of an S3 store."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def head(self, key: str) -> ObjectVersion | None:
+        """See `ObjectStore.head`."""
+        try:
+            with self._translated(key):
+                answer = self._client.head_object(Bucket=self._bucket, Key=key)
+        except ObjectMissingError:
+            return None
+        return ObjectVersion(
+            key=key,
+            etag=answer["ETag"].strip('"'),
+            size_bytes=answer["ContentLength"],
+            version=answer.get("VersionId"),
+            modified=answer["LastModified"],
+            metadata=answer.get("Metadata", {}),
+        )
+
+    def get(self, key: str, *, max_bytes: int, etag: str | None = None) -> bytes:
+        """See `ObjectStore.get`."""
+        with self._translated(key):
+            if etag is None:
+                answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            else:
+                answer = self._client.get_object(Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"')
+            with answer["Body"] as body:
+                length = answer["ContentLength"]
+                if length > max_bytes:
+                    raise TooLargeError(f"{self._name(key)} has {length} bytes, more than the limit of {max_bytes}")
+                data = b"".join(body.iter_chunks(_READ_CHUNK_BYTES))
+        if len(data) != length:
+            raise StorageUnavailableError(f"{self._name(key)} ended after {len(data)} of {length} bytes")
+        return data
+
+    def put(self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None) -> None:
+        """See `ObjectStore.put`."""
+        with self._translated(key):
+            self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=data, ContentType=content_type, Metadata=metadata or {}
+            )
+
+    def delete(self, key: str) -> None:
+        """See `ObjectStore.delete`."""
+        with self._translated(key):
+            self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectVersion]:
+        """See `ObjectStore.list`."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=prefix, StartAfter=start_after
+        )
+        with self._translated(prefix):
+            for page in pages:
+                for entry in page.get("Contents", ()):
+                    yield ObjectVersion(
+                        key=entry["Key"],
+                        etag=entry["ETag"].strip('"'),
+                        size_bytes=entry["Size"],
+                        modified=entry["LastModified"],
+                    )
+
+    def _name(self, key: str) -> str:
+        return f"s3://{self._bucket}/{key}"
+
+    @contextmanager
+    def _translated(self, key: str) -> Iterator[None]:
+        """Raise boto3's errors as ours."""
+        try:
+            yield
+        except ClientError as error:
+            raise self._sorted(error, key) from error
+        except (NoCredentialsError, PartialCredentialsError) as error:
+            raise ConfigurationError(f"{self._name(key)}: {error}") from error
+        except (BotoConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError) as error:
+            raise StorageUnavailableError(f"{self._name(key)}: {error}") from error
+        except BotoCoreError as error:
+            raise ConfigurationError(f"{self._name(key)}: {error}") from error
+
+    def _sorted(self, error: ClientError, key: str) -> SemjpegError:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        text = f"{self._name(key)}: {error}"
+        if code in _MISSING:
+            return ObjectMissingError(text)
+        if code in {"412", "PreconditionFailed"}:
+            return ObjectChangedError(f"{self._name(key)} was overwritten after it was queued")
+        if code in _FORBIDDEN:
+            return ForbiddenError(text)
+        if code in _THROTTLED or status >= _FIRST_SERVER_ERROR:
+            return StorageUnavailableError(text)
+        return ConfigurationError(text)

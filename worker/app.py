@@ -1,0 +1,148 @@
+"""The Celery worker: takes jobs from the queue, retries what may succeed later, records what never will."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import TYPE_CHECKING, Any
+
+import redis
+import structlog
+from celery.exceptions import Reject
+from kombu.exceptions import OperationalError
+
+from config.broker import make_celery
+from config.errors import (
+    EncodingError,
+    InvalidMessageError,
+    JobInFlightError,
+    ObjectChangedError,
+    ObjectMissingError,
+    RetryableError,
+    SemjpegError,
+    StorageUnavailableError,
+)
+from config.jobs import TASK_NAME, Job
+from worker.outcome import Outcome, Status
+from worker.pipeline import process
+from worker.publish import as_json
+from worker.records import failure_record
+
+if TYPE_CHECKING:
+    from celery import Celery, Task
+
+    from worker.node import Node
+
+_FIRST_RETRY_S = 1.0
+_LONGEST_RETRY_S = 60.0
+_KEPT_ASIDE = 1000
+"""Malformed messages are kept for a person to look at, the newest so many."""
+
+_MOST_REPLACEMENTS = 3
+"""How often one attempt turns to a newer version of its source."""
+
+_log = structlog.get_logger(__name__)
+
+
+def make_worker(node: Node) -> Celery:
+    """Build the Celery application whose one task does jobs on `node`."""
+    app = make_celery(node.settings)
+
+    @app.task(name=TASK_NAME, bind=True, max_retries=None)  # type: ignore[untyped-decorator]  # celery has no types
+    def compress(task: Task, **fields: Any) -> None:
+        try:
+            _take(task, fields, node)
+        except (redis.RedisError, OperationalError) as error:
+            _log.warning("given back", reason=str(error))
+            raise Reject(str(error), requeue=True) from error
+
+    return app
+
+
+def _take(task: Task, fields: dict[str, Any], node: Node) -> None:
+    """Do a task; every way out leaves a result, a record, a message put aside, or a task that will run again."""
+    try:
+        job = Job.from_message(fields)
+    except InvalidMessageError as error:
+        _put_aside(node, fields, error)
+        return
+    with structlog.contextvars.bound_contextvars(run=job.run, bucket=job.bucket, key=job.key):
+        retries = int(task.request.retries)
+        try:
+            outcome = _attempt(job, node)
+            _log.info(str(outcome.status), bytes_in=outcome.bytes_in, bytes_out=outcome.bytes_out)
+        except JobInFlightError as error:
+            raise task.retry(exc=error, countdown=_pause_s(retries)) from error
+        except RetryableError as error:
+            if retries < node.settings.worker.max_retries:
+                _log.warning("retry", code=error.code, reason=str(error), attempt=retries + 1)
+                raise task.retry(exc=error, countdown=_pause_s(retries)) from error
+            outcome = _fail(task, job, node, error)
+        except SemjpegError as error:
+            outcome = _fail(task, job, node, error)
+        _count(job, node, outcome)
+
+
+def _attempt(job: Job, node: Node) -> Outcome:
+    """Do a job, or in its stead the job of a version that has replaced its own."""
+    for _ in range(_MOST_REPLACEMENTS):
+        try:
+            return process(job, node)
+        except ObjectChangedError:
+            newest = node.stores.open(job.bucket).head(job.key)
+            if newest is None:
+                raise ObjectMissingError("was removed after it was queued") from None
+            job = job.model_copy(update={"etag": newest.etag, "size": newest.size_bytes, "version": newest.version})
+        except SemjpegError:
+            raise
+        except MemoryError as error:
+            raise EncodingError("needs more memory than this worker has") from error
+        except Exception as error:
+            _log.exception("defect")
+            raise EncodingError(f"met a defect in semjpeg: {type(error).__name__}: {error}") from error
+    raise StorageUnavailableError("is overwritten faster than it can be read")
+
+
+def _fail(task: Task, job: Job, node: Node, error: SemjpegError) -> Outcome:
+    """Record a failure. While not even the record can be written the task stays alive, however long that takes."""
+    retries = int(task.request.retries)
+    record = failure_record(job, error, attempts=retries + 1)
+    try:
+        store = node.stores.open(job.output_place.bucket)
+        store.put(job.result_keys.failure, as_json(record), content_type="application/json")
+    except RetryableError as away:
+        raise task.retry(exc=away, countdown=_pause_s(retries)) from away
+    except SemjpegError as refused:
+        _put_aside(node, job.to_message(), refused)
+    _log.error("failed", code=error.code, reason=str(error))
+    return Outcome(Status.FAILED, bytes_in=job.size)
+
+
+def _count(job: Job, node: Node, outcome: Outcome) -> None:
+    """Add to the run's counters; without a broker they stay behind, and the records still tell."""
+    amounts = {str(outcome.status): 1}
+    if outcome.status is Status.DONE:
+        amounts |= {
+            "bytes_in": outcome.bytes_in,
+            "bytes_out": outcome.bytes_out,
+            "bytes_libjpeg": outcome.libjpeg_bytes,
+            "pixels": outcome.pixels,
+        }
+    try:
+        node.counters.add(job.run, **amounts)
+    except redis.RedisError as error:
+        _log.warning("not counted", reason=str(error))
+
+
+def _put_aside(node: Node, fields: dict[str, Any], error: SemjpegError) -> None:
+    """Put aside a message of which neither a result nor a record can be made."""
+    _log.error("put aside", code=error.code, reason=str(error))
+    name = f"{node.settings.broker.key_prefix}put-aside"
+    node.redis.lpush(name, json.dumps({"message": fields, "reason": str(error)}, default=str))
+    node.redis.ltrim(name, 0, _KEPT_ASIDE - 1)
+
+
+def _pause_s(retries: int) -> float:
+    """Exponential back-off with full jitter, so that workers do not come back all at once."""
+    longest = min(_LONGEST_RETRY_S, _FIRST_RETRY_S * 2.0**retries)
+    return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing

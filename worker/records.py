@@ -1,0 +1,91 @@
+"""What is written down about a job: one JSON document beside its result, or in place of it.
+
+Units stand in the names: `_s` seconds, `_px` pixels, `bytes_` bytes; quality metrics as in `codec.Metrics`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from codec import Metrics
+    from config.errors import SemjpegError
+    from config.jobs import Job
+    from worker.encode import Result
+    from worker.probe import Probe
+
+SCHEMA = 1
+"""Raised when a field changes its meaning; new fields do not raise it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """All that is known of a job whose result was verified.
+
+    Attributes:
+        identity: The job's identity.
+        model_hash: SHA-256 of the network's weights.
+        source: The probed source.
+        result: The JPEG to be stored.
+        libjpeg_bytes: What libjpeg makes of the same pixels at the recipe's quality.
+        metrics: Quality of the result against the source.
+        seconds: Seconds spent by stage.
+    """
+
+    identity: str
+    model_hash: str
+    source: Probe
+    result: Result
+    libjpeg_bytes: int
+    metrics: Metrics
+    seconds: dict[str, float]
+
+
+def metrics_record(job: Job, finished: Finished) -> dict[str, Any]:
+    """Describe a finished job."""
+    return {
+        **_head(job, "done"),
+        "job": finished.identity,
+        "recipe_hash": job.recipe.hash,
+        "model_hash": finished.model_hash,
+        "result": job.result_keys.jpeg,
+        "format": finished.source.format,
+        "width_px": finished.source.width,
+        "height_px": finished.source.height,
+        "bytes_in": len(finished.source.data),
+        "bytes_out": len(finished.result.data),
+        "bytes_libjpeg": finished.libjpeg_bytes,
+        "kept_coefficients": finished.result.kept_coefficients,
+        "metrics": asdict(finished.metrics),
+        "seconds": finished.seconds,
+    }
+
+
+def failure_record(job: Job, error: SemjpegError, attempts: int) -> dict[str, Any]:
+    """Describe a job that has no result."""
+    return {
+        **_head(job, "failed"),
+        "code": error.code,
+        "reason": str(error),
+        "attempts": attempts,
+        "bytes_in": job.size,
+    }
+
+
+def _head(job: Job, status: str) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "status": status,
+        "run": job.run,
+        "bucket": job.bucket,
+        "key": job.key,
+        "etag": job.etag,
+        "version": job.version,
+        "output": job.output,
+        "recipe": job.recipe.model_dump(mode="json"),
+        "semjpeg": version("semjpeg"),
+        "finished": datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }
