@@ -19,8 +19,4 @@ IMAGE_SUFFIXES = frozenset({
 
 def is_candidate(source: ObjectVersion) -> bool:
     """Whether an object looks like an image and is none of our own records."""
-    return (
-        source.size_bytes > 0
-        and PurePosixPath(source.key).suffix.lower() in IMAGE_SUFFIXES
-        and RECORDS_PREFIX not in source.key
-    )
+    return PurePosixPath(source.key).suffix.lower() in IMAGE_SUFFIXES and RECORDS_PREFIX not in source.key

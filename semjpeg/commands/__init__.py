@@ -1,0 +1,1 @@
+"""The commands of `semjpeg`, a module each; `semjpeg.cli` imports one when it is called."""

@@ -1,0 +1,46 @@
+"""`semjpeg worker`."""
+
+from __future__ import annotations
+
+import os
+
+import click
+import structlog
+
+from config.logs import configure_logging
+from config.settings import Settings
+
+_log = structlog.get_logger("semjpeg.worker")
+
+
+@click.command(name="worker")
+@click.option(
+    "-t", "--threads", type=click.IntRange(min=1), help="Images in flight; default: one more than there are cores."
+)
+def command(threads: int | None) -> None:
+    """Do the jobs of the queue until SIGTERM, which lets the running ones finish.
+
+    Start one for each GPU, with CUDA_VISIBLE_DEVICES naming it, or one for each machine without.
+    """
+    configure_logging()
+    settings = Settings.load()
+    if threads:
+        worker = settings.worker.model_copy(update={"threads": threads})
+        settings = settings.model_copy(update={"worker": worker})
+
+    from worker.app import make_worker
+    from worker.node import Node
+
+    node = Node.start(settings)
+    _log.info("ready", threads=settings.worker.threads, cores=os.cpu_count(), model=node.maps.model.sha256[:12])
+    try:
+        make_worker(node).Worker(
+            pool="threads",
+            concurrency=settings.worker.threads,
+            loglevel="WARNING",
+            without_mingle=True,
+            without_gossip=True,
+            quiet=True,
+        ).start()
+    finally:
+        node.close()

@@ -1,0 +1,1 @@
+"""The whole system on one machine: real servers and processes, on free ports, gone when the demo ends."""
