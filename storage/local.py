@@ -127,10 +127,9 @@ class LocalStore:
             raise
 
     def _path(self, key: str) -> Path:
-        path = (self._root / key).resolve()
-        if "\0" in key or not path.is_relative_to(self._root) or key.startswith((_HIDDEN, "/")):
+        if "\0" in key or key.startswith((_HIDDEN, "/")) or not (self._root / key).resolve().is_relative_to(self._root):
             raise ForbiddenError(f"the key {key!r} leads out of {self._root}")
-        return path
+        return (self._root / key).resolve()
 
     def _metadata_path(self, key: str) -> Path:
         self._path(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import boto3
@@ -92,7 +92,7 @@ class S3Store:
             size_bytes=answer["ContentLength"],
             version=answer.get("VersionId"),
             modified=answer["LastModified"],
-            metadata=answer.get("Metadata", {}),
+            metadata={name.lower(): value for name, value in answer.get("Metadata", {}).items()},
         )
 
     def get(self, key: str, *, max_bytes: int, etag: str | None = None) -> bytes:
@@ -102,7 +102,7 @@ class S3Store:
                 answer = self._client.get_object(Bucket=self._bucket, Key=key)
             else:
                 answer = self._client.get_object(Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"')
-            with answer["Body"] as body:
+            with closing(answer["Body"]) as body:
                 length = answer["ContentLength"]
                 if length > max_bytes:
                     raise TooLargeError(f"{self._name(key)} has {length} bytes, more than the limit of {max_bytes}")

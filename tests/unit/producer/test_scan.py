@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from config.objects import ObjectVersion
+from config.recipes import Recipe, Route
+from producer import scan as scanning
+from producer.scan import LATE_ARRIVALS, Follower, scan
+from storage.local import LocalStore
+
+ROUTE = Route(source="s3://in/photos", output="s3://out")
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class Listing:
+    """A bucket that shows what a test puts into it."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, ObjectVersion] = {}
+
+    def add(self, key: str, modified: datetime, etag: str = "1") -> None:
+        self.objects[key] = ObjectVersion(key, etag, 1, modified=modified)
+
+    def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectVersion]:
+        return iter([o for k, o in sorted(self.objects.items()) if k.startswith(prefix) and k > start_after])
+
+
+def test_a_scan_makes_a_job_of_every_image_under_the_prefix(tmp_path):
+    store = LocalStore(tmp_path)
+    for key in ["photos/a.jpg", "photos/b/c.PNG", "photos/notes.txt", "photos/.semjpeg/maps/x.png", "other/d.jpg"]:
+        store.put(key, b"x", content_type="")
+    jobs = list(scan(store, ROUTE, Recipe(), "run"))
+    assert [(job.key, job.size, job.run) for job in jobs] == [("photos/a.jpg", 1, "run"), ("photos/b/c.PNG", 1, "run")]
+    assert jobs[0].etag == store.head("photos/a.jpg").etag
+
+
+@pytest.fixture
+def listing() -> Listing:
+    return Listing()
+
+
+@pytest.fixture
+def follower(listing) -> Follower:
+    return Follower(listing, ROUTE, Recipe(), "run")
+
+
+def keys(follower: Follower) -> list[str]:
+    return [job.key for job in follower.new_jobs()]
+
+
+def test_each_version_comes_once(listing, follower):
+    listing.add("photos/a.jpg", NOON)
+    listing.add("photos/b.jpg", NOON - timedelta(days=300))
+    assert keys(follower) == ["photos/a.jpg", "photos/b.jpg"]
+    assert keys(follower) == []
+    listing.add("photos/a.jpg", NOON + timedelta(seconds=1), etag="2")
+    listing.add("photos/c.jpg", NOON + timedelta(seconds=1))
+    assert keys(follower) == ["photos/a.jpg", "photos/c.jpg"]
+    assert keys(follower) == []
+
+
+def test_an_upload_that_shows_late_under_an_early_date_is_found(listing, follower):
+    listing.add("photos/a.jpg", NOON)
+    keys(follower)
+    listing.add("photos/slow.jpg", NOON - LATE_ARRIVALS + timedelta(seconds=1))
+    assert keys(follower) == ["photos/slow.jpg"]
+    assert keys(follower) == []
+
+
+def test_memory_holds_recent_versions_only(listing, follower, monkeypatch):
+    monkeypatch.setattr(scanning, "_PRUNE_MIN", 100)
+    follower._prune_at = 100
+    for number in range(5000):
+        listing.add(f"photos/{number:05}.jpg", NOON + number * timedelta(minutes=1))
+    most = 0
+    for _ in follower.new_jobs():
+        most = max(most, len(follower._recent))
+    assert most <= 100
+    assert len(follower._recent) == 16
+    assert keys(follower) == []
