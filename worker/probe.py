@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from config.settings import LimitSettings
 
 FORMATS = (
-    "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF",
+    "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF",
     "WEBP",
 )  # fmt: skip
-"""Pillow's decoders that may run. Those that start other programs, or that read vector graphics, may not."""
+"""Pillow's decoders that may run. Those that start other programs, or that read vector graphics, may not. A
+JPEG that carries a second view or a gain map is opened by `JPEG` and then bears the format `MPO`."""
 
 Image.MAX_IMAGE_PIXELS = None  # `LimitSettings.max_pixels` holds instead, as an error that names the picture
+
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
+"""First bytes that no other kind of file has."""
 
 _NEW_SUBFILE_TYPE = 254
 _REDUCED_RESOLUTION = 1
@@ -34,7 +38,7 @@ class Probe:
     Attributes:
         image: The opened image.
         data: The whole file.
-        format: One of `FORMATS`.
+        format: One of `FORMATS`, or `MPO`.
         width: Pixels, before any EXIF orientation.
         height: Pixels, before any EXIF orientation.
     """
@@ -58,7 +62,11 @@ def probe(data: bytes, limits: LimitSettings) -> Probe:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
-        raise NotAnImageError(f"is not an image in any accepted format ({', '.join(FORMATS)})") from error
+        if data.startswith(_SIGNATURES):
+            raise DamagedImageError(
+                "has a damaged header: it begins like an image and does not go on like one"
+            ) from error
+        raise NotAnImageError("is not an image in any accepted format") from error
     except (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, EOFError) as error:
         raise DamagedImageError(f"has a damaged header: {error}") from error
     width, height = image.size
