@@ -8,6 +8,8 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from models import prepare
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -39,7 +41,7 @@ class MapBatcher:
             float32 `[h', w']` in 0..1, much smaller than the picture and of its aspect ratio.
         """
         answer: Future[NDArray[np.float32]] = Future()
-        self._waiting.put((self.model.prepare(pixels), answer))
+        self._waiting.put((prepare(pixels), answer))
         return answer.result()
 
     def close(self) -> None:

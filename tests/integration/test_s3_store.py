@@ -77,7 +77,8 @@ def test_a_listing_is_sorted_prefixed_and_resumable_over_many_pages(store):
     assert [o.etag for o in store.list("other")] == [store.head("other").etag]
 
 
-def test_a_server_that_is_away_is_retryable(servers):
+@pytest.mark.usefixtures("servers")
+def test_a_server_that_is_away_is_retryable():
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         settings = S3Settings(

@@ -86,7 +86,9 @@ def a_jpeg(**options) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 30, "subsampling": 0}, {"comment": "c" * 500}])
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"quality": 30, "subsampling": 0}, {"comment": "c" * 500}]
+)
 @pytest.mark.parametrize("policy", list(MetadataPolicy))
 def test_recoding_keeps_every_pixel_and_never_grows(options, policy):
     data = a_jpeg(exif=full_exif(), **options)

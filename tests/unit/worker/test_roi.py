@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from worker.roi import MapBatcher
+
+
+class Recorder:
+    """A network that answers with each picture's mean and remembers who called it with how many."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.threads: set[str] = set()
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def maps(self, prepared):
+        self.gate.wait()
+        self.threads.add(threading.current_thread().name)
+        self.batches.append(len(prepared))
+        if any(p.canvas.max() == 13 for p in prepared):
+            raise RuntimeError("bad batch")
+        return [np.full((1, 1), p.canvas.max(), np.float32) for p in prepared]
+
+
+def picture(level: int) -> np.ndarray:
+    return np.full((8, 8, 3), level, np.uint8)
+
+
+@pytest.fixture
+def network() -> Recorder:
+    return Recorder()
+
+
+def test_each_thread_gets_the_map_of_its_own_picture(network):
+    batcher = MapBatcher(network, batch_size=4, wait_s=0.005)
+    with ThreadPoolExecutor(16) as pool:
+        maps = list(pool.map(lambda level: batcher.map_of(picture(level)), range(20, 120)))
+    batcher.close()
+    assert [int(m[0, 0]) for m in maps] == list(range(20, 120))
+    assert max(network.batches) <= 4
+    assert sum(network.batches) == 100
+    assert network.threads == {"importance-maps"}
+
+
+def test_what_waits_together_goes_together(network):
+    network.gate.clear()
+    batcher = MapBatcher(network, batch_size=8, wait_s=0)
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(batcher.map_of, picture(50))
+        time.sleep(0.2)  # the network now holds the first one back
+        rest = [pool.submit(batcher.map_of, picture(60 + i)) for i in range(8)]
+        time.sleep(0.3)
+        network.gate.set()
+        assert int(first.result()[0, 0]) == 50
+        assert [int(r.result()[0, 0]) for r in rest] == list(range(60, 68))
+    batcher.close()
+    assert network.batches[0] == 1
+    assert max(network.batches) == 8
+
+
+def test_an_error_reaches_those_who_wait_and_only_them(network):
+    batcher = MapBatcher(network, batch_size=1, wait_s=0)
+    with pytest.raises(RuntimeError, match="bad batch"):
+        batcher.map_of(picture(13))
+    assert int(batcher.map_of(picture(40))[0, 0]) == 40
+    batcher.close()
+
+
+def test_closing_ends_the_thread(network):
+    batcher = MapBatcher(network, batch_size=2, wait_s=0.01)
+    batcher.map_of(picture(5))
+    batcher.close()
+    assert not batcher._thread.is_alive()
