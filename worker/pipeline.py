@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from config.jobs import Job
     from worker.node import Node
 
-_LEASE_FACTOR = 1.5
+_LEASE_MARGIN_S = 120.0
 """A claim outlives the deadline: the stage in which the time ran out may still be at work."""
 
 
@@ -35,7 +35,7 @@ def process(job: Job, node: Node) -> Outcome:
     limits = node.settings.limits
     identity = job.identity(node.maps.model.sha256)
     claim_name = f"{node.settings.broker.key_prefix}claim:{identity}"
-    with claim(node.redis, claim_name, _LEASE_FACTOR * limits.deadline_s):
+    with claim(node.redis, claim_name, limits.deadline_s + _LEASE_MARGIN_S):
         output = node.stores.open(job.output_place.bucket)
         if is_done(output, job, identity):
             return Outcome(Status.UNCHANGED)

@@ -91,7 +91,7 @@ def ended(system: System) -> int:
 
 
 def test_uploads_become_results_and_failures_by_notification_alone(system):
-    frames = [Image.new("P", (8, 8), i) for i in range(3)]
+    frames = [Image.new("RGB", (8, 8), (90 * i, 0, 0)) for i in range(3)]
     animation = io.BytesIO()
     frames[0].save(animation, "GIF", save_all=True, append_images=frames[1:])
     coffee = file(data.coffee(), "JPEG", quality=92)

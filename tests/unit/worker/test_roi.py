@@ -16,10 +16,12 @@ class Recorder:
     def __init__(self) -> None:
         self.batches: list[int] = []
         self.threads: set[str] = set()
+        self.entered = threading.Event()
         self.gate = threading.Event()
         self.gate.set()
 
     def maps(self, prepared):
+        self.entered.set()
         self.gate.wait()
         self.threads.add(threading.current_thread().name)
         self.batches.append(len(prepared))
@@ -53,15 +55,15 @@ def test_what_waits_together_goes_together(network):
     batcher = MapBatcher(network, batch_size=8, wait_s=0)
     with ThreadPoolExecutor(9) as pool:
         first = pool.submit(batcher.map_of, picture(50))
-        time.sleep(0.2)  # the network now holds the first one back
+        network.entered.wait()  # and holds the first one back
         rest = [pool.submit(batcher.map_of, picture(60 + i)) for i in range(8)]
-        time.sleep(0.3)
+        while batcher._waiting.qsize() < len(rest):
+            time.sleep(0.01)
         network.gate.set()
         assert int(first.result()[0, 0]) == 50
         assert [int(r.result()[0, 0]) for r in rest] == list(range(60, 68))
     batcher.close()
-    assert network.batches[0] == 1
-    assert max(network.batches) == 8
+    assert network.batches == [1, 8]
 
 
 def test_an_error_reaches_those_who_wait_and_only_them(network):
