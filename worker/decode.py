@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from config.errors import DamagedImageError, UnsupportedImageError
+from worker.probe import UNDECODABLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,9 +25,6 @@ _UINT8_MAX = 255
 _UINT16_MAX = 65_535
 _PROFILE_SPACE = slice(16, 20)
 """Where an ICC profile names its colour space (ICC.1:2022, 7.2.8)."""
-
-UNDECODABLE = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, EOFError, struct.error)
-"""What Pillow's decoders raise for content that they cannot make sense of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
-import mozjpeg_lossless_optimization as mozjpeg
 from PIL import ExifTags, Image
 
 from config.errors import DamagedImageError
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from config.recipes import MetadataPolicy
+
+_OPTIMISE = (
+    "import sys, mozjpeg_lossless_optimization as m;"
+    "sys.stdout.buffer.write(m.optimize(sys.stdin.buffer.read(), m.COPY_MARKERS.ICC))"
+)
+_OPTIMISE_S = 60.0
+"""Seconds; 12 megapixels take less than one."""
 
 _SOI = b"\xff\xd8"
 _SOS = 0xDA
@@ -38,13 +46,23 @@ def recode(data: bytes, policy: MetadataPolicy, exif: Image.Exif) -> bytes:
     Raises:
         DamagedImageError: The file's segments make no sense.
     """
-    try:
-        better = mozjpeg.optimize(data, mozjpeg.COPY_MARKERS.ICC)
-    except ValueError:
-        better = data  # what the optimiser cannot do, such as arithmetic coding, stays as it is
+    better = _optimised(data)
     orientation = int(exif.get(ExifTags.Base.Orientation, UPRIGHT))
     wanted = exif_for(policy, exif, orientation=orientation if orientation in range(1, 9) else UPRIGHT)
     return min((_with_metadata(candidate, wanted) for candidate in (better, data)), key=len)
+
+
+def _optimised(data: bytes) -> bytes:
+    """Let the scan optimiser try, in a process of its own: libjpeg ends the process on files that it cannot transcode.
+
+    What it cannot do, or not in time, stays as it is.
+    """
+    command = [sys.executable, "-I", "-c", _OPTIMISE]
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, timeout=_OPTIMISE_S, check=False)  # noqa: S603 - our own program
+    except subprocess.TimeoutExpired:
+        return data
+    return done.stdout if done.returncode == 0 and done.stdout.startswith(_SOI) else data
 
 
 def _with_metadata(data: bytes, exif: bytes | None) -> bytes:

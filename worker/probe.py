@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ FORMATS = (
 JPEG that carries a second view or a gain map is opened by `JPEG` and then bears the format `MPO`."""
 
 Image.MAX_IMAGE_PIXELS = None  # `LimitSettings.max_pixels` holds instead, as an error that names the picture
+
+UNDECODABLE = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, EOFError, struct.error)
+"""What Pillow's decoders raise for content that they cannot make sense of."""
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
 """First bytes that no other kind of file has."""
@@ -67,7 +71,7 @@ def probe(data: bytes, limits: LimitSettings) -> Probe:
                 "has a damaged header: it begins like an image and does not go on like one"
             ) from error
         raise NotAnImageError("is not an image in any accepted format") from error
-    except (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, EOFError) as error:
+    except UNDECODABLE as error:
         raise DamagedImageError(f"has a damaged header: {error}") from error
     width, height = image.size
     if width < 1 or height < 1:
@@ -89,7 +93,7 @@ def _refuse_sequences(image: Image.Image) -> None:
         if frames > 1 and isinstance(image, TiffImagePlugin.TiffImageFile):
             frames = 1 + sum(_is_full_page(image, page) for page in range(1, frames))
             image.seek(0)
-    except (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, EOFError) as error:
+    except UNDECODABLE as error:
         raise DamagedImageError(f"has a damaged frame table: {error}") from error
     if frames > 1:
         kind = "pages" if image.format == "TIFF" else "frames: an animation"

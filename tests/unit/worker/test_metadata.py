@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from config.recipes import MetadataPolicy
+from worker import lossless
 from worker.lossless import recode
 from worker.metadata import MAX_EXIF_BYTES, exif_for
 
@@ -115,3 +118,18 @@ def test_recoding_keeps_the_icc_profile():
     profile = bytes(range(256)) * 300  # longer than one segment
     again = recode(a_jpeg(icc_profile=profile), MetadataPolicy.SAFE, Image.Exif())
     assert Image.open(io.BytesIO(again)).info["icc_profile"] == profile
+
+
+def test_a_file_that_ends_the_optimisers_process_is_kept_as_it_is():
+    """A sound grey JPEG whose one quantisation table stands in slot 1: mozjpeg's transcoder asks for slot 0 and exits."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(a_jpeg())).convert("L").save(buffer, "JPEG")
+    data = bytearray(buffer.getvalue())
+    data[data.index(b"\xff\xdb") + 4] = 1
+    data[data.index(b"\xff\xc0") + 12] = 1
+    pixels = np.asarray(Image.open(io.BytesIO(data)))
+
+    optimise = [sys.executable, "-c", lossless._OPTIMISE]
+    assert subprocess.run(optimise, input=bytes(data), capture_output=True, check=False).returncode != 0
+    again = recode(bytes(data), MetadataPolicy.NONE, Image.Exif())
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(again))), pixels)
