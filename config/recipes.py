@@ -34,7 +34,7 @@ class Recipe(BaseModel):
     name: str = "default"
     quality: Annotated[int, Field(ge=1, le=100)] = 75
     """Where the map says that it matters, at least as good as libjpeg at this quality."""
-    strength: Annotated[float, Field(ge=0, le=1)] = 0.5
+    strength: Annotated[float, Field(ge=0, le=1)] = 0.6
     """How much the rest may lose: 0 treats all of the picture alike."""
     metadata: MetadataPolicy = MetadataPolicy.SAFE
     save_map: bool = False
