@@ -1,0 +1,146 @@
+"""Importance maps for pictures: the network loaded, checked and fed in batches."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from config.errors import ModelError
+from models import backend
+from models.prepared import CANVAS_PX, STRIDE_PX, Prepared, prepare
+from models.weights import SHIPPED, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+BATCH_SIZES = (1, 2, 4, 8, 16)
+"""The only batch sizes the network ever sees; a batch is filled up to the next one, so that each is compiled once."""
+
+_GRID = CANVAS_PX // STRIDE_PX
+
+
+def load(path: Path | None = None, threads: int = 0) -> ImportanceModel:
+    """Load a network. Imports TensorFlow, which takes seconds.
+
+    Args:
+        path: a weights file that `train` wrote; None for the one that semjpeg ships with.
+        threads: how many threads TensorFlow may use in this process, 0 for one per core. It can only be set before
+            TensorFlow first computes; later it is passed over.
+
+    Raises:
+        ModelError: the file is missing, is not the one that the record beside it names, or holds no MSROI network.
+    """
+    weights = SHIPPED if path is None else path
+    sha256 = verify(weights)
+    backend.start(threads)
+    import keras
+
+    from models.network import MSROI
+
+    try:
+        network = keras.saving.load_model(weights, compile=False)
+    except Exception as error:  # Keras raises whatever its readers of ZIP, JSON and HDF5 raise
+        raise ModelError(f"weights {weights}: not a saved network ({type(error).__name__}: {error})") from error
+    if not isinstance(network, MSROI):
+        raise ModelError(f"weights {weights}: holds a {type(network).__name__}, not an MSROI network")
+    return ImportanceModel(network, sha256)
+
+
+class ImportanceModel:
+    """A network that is ready to make maps. `maps` belongs to one thread at a time; `prepare` to any.
+
+    Attributes:
+        sha256: hash of the weights file, which with the picture determines the map.
+        classes: names of the classes that the network tells apart.
+
+    Example:
+        >>> model = load()
+        >>> model.importance(np.zeros((600, 800, 3), np.uint8)).shape
+        (24, 32)
+    """
+
+    def __init__(self, network: Any, sha256: str) -> None:
+        self.sha256 = sha256
+        self.classes: tuple[str, ...] = network.classes
+        self._network = network
+        self._owner = threading.Lock()
+
+    prepare = staticmethod(prepare)
+    """See `models.prepare`."""
+
+    def warm_up(self) -> None:
+        """Compile the network for every batch size, so that the first pictures are as fast as the rest."""
+        blank = prepare(np.zeros((1, 1, 3), np.uint8))
+        for size in BATCH_SIZES:
+            self.maps([blank] * size)
+
+    def importance(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the map of one picture: `prepare` and `maps` in one. Takes and raises what these do."""
+        return self.maps([prepare(picture)])[0]
+
+    def maps(self, prepared: Sequence[Prepared]) -> list[NDArray[np.float32]]:
+        """Return one importance map per picture.
+
+        A picture's map is the same in any company, up to 1e-4.
+
+        Args:
+            prepared: any number of pictures, also none.
+
+        Returns:
+            float32 `[gh, gw]` each, in 0..1: it covers the picture exactly; the long side has 32 cells and cells are
+            square, but for the short side being rounded up to whole cells.
+        """
+        with self._owner:
+            largest = BATCH_SIZES[-1]
+            found: list[NDArray[np.float32]] = []
+            for first in range(0, len(prepared), largest):
+                found += self._batch(prepared[first : first + largest])
+        return found
+
+    def scores(self, prepared: Prepared) -> dict[str, float]:
+        """Return the score of every class for one picture, 0..1, best first; of classes of one name the best counts."""
+        with self._owner:
+            scores = np.asarray(self._predict([prepared])["scores"])[0]
+        ranked: dict[str, float] = {}
+        for index in np.argsort(-scores, kind="stable"):
+            ranked.setdefault(self.classes[index], float(scores[index]))
+        return ranked
+
+    def _batch(self, prepared: Sequence[Prepared]) -> list[NDArray[np.float32]]:
+        """Return the maps of at most 16 pictures."""
+        grids = np.asarray(self._predict(prepared)["map"])[: len(prepared)]
+        return [_crop(grid, each) for grid, each in zip(grids, prepared, strict=True)]
+
+    def _predict(self, prepared: Sequence[Prepared]) -> dict[str, Any]:
+        """Run the network on a batch filled up to one of the fixed sizes."""
+        size = next(each for each in BATCH_SIZES if each >= len(prepared))
+        filled = [*prepared, *[prepared[0]] * (size - len(prepared))]
+        batch = {
+            "picture": np.stack([each.canvas for each in filled]),
+            "barrier": np.stack([each.barrier for each in filled])[..., None],
+            "valid": np.stack([_valid(each) for each in filled])[..., None],
+        }
+        outputs: dict[str, Any] = self._network.predict_on_batch(batch)
+        return outputs
+
+
+def _valid(prepared: Prepared) -> NDArray[np.float32]:
+    """Return `[32, 32]`: 1 where a cell holds picture."""
+    valid = np.zeros((_GRID, _GRID), np.float32)
+    valid[: -(-prepared.height_px // STRIDE_PX), : -(-prepared.width_px // STRIDE_PX)] = 1
+    return valid
+
+
+def _crop(grid: NDArray[np.float32], prepared: Prepared) -> NDArray[np.float32]:
+    """Cut the picture's part out of `[32, 32]`; a part that ends within a cell is resampled to whole cells."""
+    width, height = prepared.width_px / STRIDE_PX, prepared.height_px / STRIDE_PX
+    columns, rows = -int(-width // 1), -int(-height // 1)
+    used = Image.fromarray(np.ascontiguousarray(grid[:rows, :columns], np.float32))
+    exact = used.resize((columns, rows), Image.Resampling.BILINEAR, box=(0, 0, width, height))
+    return np.clip(np.asarray(exact, np.float32), 0, 1)
