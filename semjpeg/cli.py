@@ -80,5 +80,8 @@ def main() -> None:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        click.echo(f"semjpeg: this command needs pip install 'semjpeg[{extra}]' ({error.name} is missing)", err=True)
+        click.echo(
+            f"semjpeg: {error.name} is missing: this command needs the extra {extra!r} (pip install '.[{extra}]')",
+            err=True,
+        )
         sys.exit(MISUSED)

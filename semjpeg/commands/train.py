@@ -52,6 +52,13 @@ _DEFAULTS = {field.name: field.default for field in fields(TrainingConfig)}
     help="Threads that TensorFlow may use; 0 for all cores.",
 )
 @click.option(
+    "--least-pictures",
+    type=click.IntRange(min=1),
+    default=_DEFAULTS["least_pictures"],
+    show_default=True,
+    help="A folder with fewer pictures names no class.",
+)
+@click.option(
     "--background",
     multiple=True,
     default=_DEFAULTS["background"],

@@ -189,4 +189,4 @@ def test_a_producer_needs_neither_pixels_nor_tensorflow():
         assert done.returncode == 0, done.stderr
     done = subprocess.run([sys.executable, "-c", script, "worker"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "semjpeg[worker]" in done.stderr
+    assert "the extra 'worker'" in done.stderr
