@@ -16,7 +16,7 @@ install: $(STAMP) ## Create .venv with everything that is locked
 
 $(STAMP): locks/dev.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "semjpeg needs Python 3.11: no $(PYTHON) on the PATH (PYTHON=/path/to/python3.11 names another)"; exit 2; }
-	@$(PYTHON) -m venv --clear $(VENV) || { echo "could not create $(VENV); on Debian: apt-get install python3-venv"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "could not create $(VENV); on Debian: apt-get install python3-venv"; exit 2; }
 	@echo "installing into $(VENV): about 1 GB to download, a minute or two …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement locks/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

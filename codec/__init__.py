@@ -2,14 +2,17 @@
 
 from codec.encode import DEFAULT_QUALITY, DEFAULT_STRENGTH, Encoded, encode
 from codec.metrics import Metrics, libjpeg_bytes, measure
-from codec.rate import Quality
+from codec.rate import MatchJpeg, Quality, Rate, TargetBytes
 
 __all__ = [
     "DEFAULT_QUALITY",
     "DEFAULT_STRENGTH",
     "Encoded",
+    "MatchJpeg",
     "Metrics",
     "Quality",
+    "Rate",
+    "TargetBytes",
     "encode",
     "libjpeg_bytes",
     "measure",

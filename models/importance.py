@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -140,7 +141,7 @@ def _valid(prepared: Prepared) -> NDArray[np.float32]:
 def _crop(grid: NDArray[np.float32], prepared: Prepared) -> NDArray[np.float32]:
     """Cut the picture's part out of `[32, 32]`; a part that ends within a cell is resampled to whole cells."""
     width, height = prepared.width_px / STRIDE_PX, prepared.height_px / STRIDE_PX
-    columns, rows = -int(-width // 1), -int(-height // 1)
+    columns, rows = math.ceil(width), math.ceil(height)
     used = Image.fromarray(np.ascontiguousarray(grid[:rows, :columns], np.float32))
     exact = used.resize((columns, rows), Image.Resampling.BILINEAR, box=(0, 0, width, height))
     return np.clip(np.asarray(exact, np.float32), 0, 1)

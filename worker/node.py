@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import redis
 
-import codec
 import models
 from config.counters import RunCounters
 from storage import Stores
@@ -29,7 +28,7 @@ class Node:
 
     @classmethod
     def start(cls, settings: Settings) -> Node:
-        """Load the network and compile the kernels, so that the first image is as fast as any.
+        """Load the network and compile it, so that the first image is as fast as any.
 
         Raises:
             ModelError: The weights are missing or damaged.
@@ -37,7 +36,6 @@ class Node:
         """
         model = models.load(settings.model.path)
         model.warm_up()
-        codec.warm_up()
         broker = settings.broker
         client = redis.Redis.from_url(
             broker.url.get_secret_value(), socket_timeout=20, socket_connect_timeout=5, health_check_interval=15
