@@ -1,0 +1,177 @@
+"""`encode`: pixels and an importance map in, a standard JPEG out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from codec import arguments, assemble, jfif, reference
+from codec.budget import at_bytes
+from codec.hvsm import decibels
+from codec.quantise import component
+from codec.rate import MatchJpeg, Quality, Rate, TargetBytes
+from codec.sample import sample
+from codec.search import at_quality, libjpeg_scale
+from codec.tables import BLOCK
+from codec.transform import MCU, to_planes
+from codec.weights import grid_importance, weights
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from codec.quantise import Component
+    from codec.transform import Plane
+
+DEFAULT_QUALITY: Final = Quality(75)
+DEFAULT_STRENGTH: Final = 0.6
+"""Lets the least important parts fall to steps twice as coarse as libjpeg's at the same quality: from 75 to 50."""
+
+_MATCH: Final = 0.993
+"""Least share of libjpeg's bytes, and the inverse of the most, that match them: well within 1 %."""
+_FILLED: Final = 0.985
+"""Share of the bytes available from which on a file is large enough."""
+
+_INTERESTING: Final = 0.5
+"""Blocks of at least this share of the highest importance make up the region of interest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A JPEG and what was decided on the way.
+
+    data: the file.
+    width, height: size in pixels.
+    subsampling: "4:2:0", or "grey" for a picture of one component.
+    scale: what the steps of Annex K are multiplied with; 1 is about libjpeg's quality 50.
+    lagrangian: λ of a block of weight 1; 0 where libjpeg's own levels could not be bettered.
+    psnr_hvs_m_db, libjpeg_psnr_hvs_m_db: PSNR-HVS-M over the region of interest, of this file and of libjpeg's at the
+        quality asked for; in a picture above 1 megapixel over a sample of that region. None if bytes were asked for.
+    """
+
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+    subsampling: Literal["4:2:0", "grey"]
+    scale: float
+    lagrangian: float
+    psnr_hvs_m_db: float | None
+    libjpeg_psnr_hvs_m_db: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A picture ready for a search.
+
+    interesting: which luma blocks make up the region of interest, `bool[n]`.
+    """
+
+    pixels: NDArray[np.uint8]
+    planes: tuple[Plane, ...]
+    components: tuple[Component, ...]
+    interesting: NDArray[np.bool_]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width, in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+
+def encode(
+    pixels: NDArray[np.uint8],
+    importance: NDArray[np.floating[Any]] | None = None,
+    *,
+    rate: Rate = DEFAULT_QUALITY,
+    strength: float = DEFAULT_STRENGTH,
+    icc: bytes | None = None,
+    exif: bytes | None = None,
+) -> Encoded:
+    r"""Encode a picture as a progressive JPEG, colour at 4:2:0, that spends its bytes where the map says.
+
+    The same arguments always give the same bytes.
+
+    Args:
+        pixels: RGB `uint8[h,w,3]` or grey `uint8[h,w]`, sides of 1 to 65 500 pixels.
+        importance: map `float[h',w']` in 0..1, of any size, laid over the whole picture. Only differences count: a
+            map of one value is the same as none.
+        rate: what is promised. `Quality(q)`: over the region of interest, the blocks of at least half the highest
+            importance, PSNR-HVS-M is no worse than libjpeg's at q, and over the rest no worse than libjpeg's with
+            steps 10^(strength/2) times as coarse. `MatchJpeg(q)`: as many bytes as libjpeg's file at q has, within
+            1 %. `TargetBytes(n)`: at most n bytes.
+        strength: how far the map may take bytes from the least important parts, 0 (not at all: as without a map) to 1.
+        icc: ICC profile to embed, at most 16.7 MB.
+        exif: EXIF data to embed, from the TIFF header on, with or without "Exif\0\0" before it, at most 65 527 bytes.
+
+    Raises:
+        TypeError: an argument has a wrong type or dtype.
+        ValueError: an argument has a wrong shape or size, or values out of range.
+        EncodingError: the bytes of a `TargetBytes` are too few for the picture, or the scan optimiser failed on it.
+    """
+    arguments.check_pixels("pixels", pixels)
+    if importance is not None:
+        arguments.check_importance(importance)
+    if not isinstance(rate, Quality | MatchJpeg | TargetBytes):
+        raise TypeError(f"rate must be a Quality, a MatchJpeg or a TargetBytes, not {type(rate).__name__}")
+    arguments.check_strength(strength)
+    arguments.check_segment("icc", icc, jfif.LARGEST_ICC)
+    if isinstance(exif, bytes):
+        exif = exif.removeprefix(jfif.EXIF_HEADER)
+    arguments.check_segment("exif", exif, jfif.LARGEST_EXIF)
+
+    picture = _prepare(np.ascontiguousarray(pixels), importance if strength > 0 else None, strength)
+    metadata = jfif.metadata(icc, exif)
+    if isinstance(rate, Quality):
+        encoded = _by_quality(picture, rate.quality, strength)
+    elif isinstance(rate, MatchJpeg):
+        wanted = len(reference.libjpeg(picture.pixels, rate.quality))
+        encoded = _by_bytes(picture, _MATCH * wanted, wanted / _MATCH)
+    else:
+        available = rate.size_bytes - len(metadata)
+        encoded = _by_bytes(picture, _FILLED * available, available)
+    return replace(encoded, data=jfif.embed(encoded.data, metadata))
+
+
+def _prepare(pixels: NDArray[np.uint8], importance: NDArray[np.floating[Any]] | None, strength: float) -> _Picture:
+    """Transform a picture and give each block its weight."""
+    planes = to_planes(pixels)
+    grids = [
+        grid_importance(importance, (plane.rows, plane.columns), MCU if number else BLOCK, pixels.shape[:2])
+        for number, plane in enumerate(planes)
+    ]
+    highest = float(grids[0].max())
+    components = tuple(
+        component(number, plane, weights(grid, highest, strength))
+        for number, (plane, grid) in enumerate(zip(planes, grids, strict=True))
+    )
+    return _Picture(pixels, planes, components, grids[0] >= _INTERESTING * highest)
+
+
+def _by_quality(picture: _Picture, quality: int, strength: float) -> Encoded:
+    """Keep the promise of `Quality`."""
+    seen = sample(picture.pixels, picture.planes, picture.components, picture.interesting)
+    trial, target = at_quality(seen, quality, strength)
+    if trial is None:
+        data = reference.libjpeg(picture.pixels, quality)
+        scale, lagrangian, error = libjpeg_scale(quality), 0.0, target
+    else:
+        point = trial.point
+        levels = point.levels(picture.components)
+        data = assemble.baseline(picture.size, picture.planes, point.tables(), levels)
+        scale, lagrangian, error = point.scale, point.lagrangian, trial.inside
+    return _encoded(
+        picture, assemble.smallest(data, picture.size), scale, lagrangian, (decibels(error), decibels(target))
+    )
+
+
+def _by_bytes(picture: _Picture, low: float, high: float) -> Encoded:
+    """Make a file of `low` to `high` bytes, or the next smaller."""
+    point, data = at_bytes(picture.size, picture.planes, picture.components, low, high)
+    return _encoded(picture, data, point.scale, point.lagrangian, (None, None))
+
+
+def _encoded(
+    picture: _Picture, data: bytes, scale: float, lagrangian: float, measured: tuple[float | None, float | None]
+) -> Encoded:
+    height, width = picture.size
+    return Encoded(data, width, height, "4:2:0" if len(picture.planes) > 1 else "grey", scale, lagrangian, *measured)

@@ -1,0 +1,71 @@
+"""From an importance map of any size to one weight per block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+_STEPS: Final = np.float32(4096)
+"""Levels of importance that are told apart, so that rounding in sums makes no difference where the map has none."""
+
+
+def _taps(cells: int, cell_px: int, length_px: int, samples: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Indices and weights `[cells, taps]` of a tent filter from `samples` map samples to cells of `cell_px` pixels.
+
+    The tent reaches one cell to both sides (an area mean, smoothed), or one map sample where samples are larger than
+    cells (linear interpolation). Cells beyond the picture's edge take the edge's value.
+    """
+    per_px = samples / length_px
+    radius = max(cell_px * per_px, 1.0)
+    centre = np.clip((np.arange(cells) + 0.5) * cell_px * per_px, 0.5, samples - 0.5)
+    first = np.floor(centre - radius).astype(np.intp)
+    index = first[:, None] + np.arange(int(np.ceil(2 * radius)) + 1)
+    weight = np.maximum(1 - np.abs(index + 0.5 - centre[:, None]) / radius, 0)
+    weight[(index < 0) | (index >= samples)] = 0
+    weight /= weight.sum(axis=1, keepdims=True)
+    return np.clip(index, 0, samples - 1), weight.astype(np.float32)
+
+
+def grid_importance(
+    importance: NDArray[np.floating[Any]] | None, grid: tuple[int, ...], cell_px: int, size: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Importance of each cell, `float32[rows·columns]`, of a `grid` of square cells over a picture of `size`.
+
+    Args:
+        importance: map `float[h',w']` in 0..1 that lies over the whole picture; without one every cell has 1.
+        grid: rows and columns, which may reach beyond the picture.
+        cell_px: side of a cell, in pixels.
+        size: height and width of the picture, in pixels.
+    """
+    if importance is None:
+        return np.ones(grid[0] * grid[1], np.float32)
+    values = importance.astype(np.float32, copy=False)
+    for axis in (0, 1):
+        index, weight = _taps(grid[axis], cell_px, size[axis], values.shape[axis])
+        shape = list(values.shape)
+        shape[axis] = grid[axis]
+        result = np.zeros(shape, np.float32)
+        for tap in range(index.shape[1]):
+            factor = weight[:, tap, None] if axis == 0 else weight[None, :, tap]
+            result += factor * np.take(values, index[:, tap], axis=axis)
+        values = result
+    return np.asarray(np.rint(values.ravel() * _STEPS) / _STEPS, np.float32)
+
+
+FLOOR: Final = 0.05
+"""Weight of a block 1.0 less important than the most important one, at strength 1.
+
+Tuned for the BD-rate at equal PSNR-HVS-M of the region, with object masks on 25 ECSSD pictures and an ellipse on 8 of
+Kodak: −27.5 and −25.7 %, where 0.1 gives −24.4 and −21.3 %. Lower ones run into the search's floor outside the region
+more often, which costs it time and gains nothing.
+"""
+
+
+def weights(importance: NDArray[np.float32], highest: float, strength: float) -> NDArray[np.float32]:
+    """Weight of each block's error, `float32[n]`: 1 at the `highest` importance, `FLOOR^strength` at 1.0 below it."""
+    return np.float32(FLOOR) ** (np.float32(strength) * (np.float32(highest) - importance))

@@ -1,0 +1,144 @@
+"""The measures against published figures, scikit-image and definitions written out."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from psnr_hvsm import psnr_hvs_hvsm
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+import codec
+from codec.ssim import ssim
+from codec.weights import grid_importance
+
+
+def _pillow(pixels: np.ndarray, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def _decoded(pixels: np.ndarray, quality: int = 50) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(_pillow(pixels, quality))))
+
+
+def _skimage_ssim(first: np.ndarray, second: np.ndarray) -> float:
+    return structural_similarity(
+        first, second, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+    )
+
+
+def test_coffee_at_quality_50_has_its_known_figures(picture):
+    coffee = picture("coffee")
+    found = codec.measure(coffee, _decoded(coffee))
+    assert round(found.psnr_db, 2) == 32.40
+    assert round(found.ssim, 4) == 0.9107
+    assert round(found.psnr_hvs_db, 2) == 35.42
+    assert round(found.psnr_hvs_m_db, 2) == 42.23
+    assert found.psnr_s_db is None
+
+
+@pytest.mark.parametrize("quality", [5, 50, 95])
+def test_measures_agree_with_the_packages_that_define_them(picture, quality):
+    grey = picture("camera")
+    copy = _decoded(grey, quality)
+    found = codec.measure(grey, copy)
+    assert found.psnr_db == pytest.approx(peak_signal_noise_ratio(grey, copy), abs=1e-6)
+    assert found.ssim == pytest.approx(_skimage_ssim(grey, copy), abs=2e-5)
+    height, width = (side // 8 * 8 for side in grey.shape)
+    with np.errstate(all="ignore"):
+        expected = psnr_hvs_hvsm(grey[:height, :width] / 255, copy[:height, :width] / 255)
+    assert (found.psnr_hvs_db, found.psnr_hvs_m_db) == pytest.approx(tuple(map(float, expected)), abs=1e-3)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.integers(11, 40), st.integers(11, 40), st.integers(0, 60), st.integers(0, 999))
+def test_ssim_is_that_of_scikit_image_at_any_size(height, width, spread, seed):
+    random = np.random.default_rng(seed)
+    first = random.integers(0, 256, (height, width), dtype=np.uint8)
+    second = np.clip(first + random.normal(0, spread, first.shape), 0, 255).astype(np.uint8)
+    assert ssim(first, second) == pytest.approx(_skimage_ssim(first, second), abs=2e-5)
+
+
+def _salient_by_draws(first: np.ndarray, second: np.ndarray, blocks: np.ndarray) -> float:
+    """Mean over ways to break ties of the PSNR error over the fifth that ranks highest, pixel by pixel."""
+    rank = np.kron(blocks, np.ones((8, 8)))[: first.shape[0], : first.shape[1]].ravel()
+    error = ((first.astype(float) - second) ** 2).ravel()
+    random = np.random.default_rng(0)
+    count = rank.size // 5
+    draws = [error[np.lexsort((random.random(rank.size), -rank))[:count]].mean() for _ in range(60)]
+    return float(10 * np.log10(255**2 / np.mean(draws)))
+
+
+@pytest.mark.parametrize("levels", [2, 5, 10_000])
+def test_psnr_s_is_that_of_the_highest_fifth_ties_shared(picture, levels):
+    grey = picture("camera")[:200, :240]
+    copy = _decoded(grey)
+    blocks = np.floor(np.random.default_rng(1).random((25, 30)) * levels) / levels
+    found = codec.measure(grey, copy, blocks).psnr_s_db
+    ranked = grid_importance(blocks, (25, 30), 8, (200, 240)).reshape(25, 30)
+    assert found == pytest.approx(_salient_by_draws(grey, copy, ranked), abs=0.05)
+
+
+def test_psnr_s_looks_where_the_map_is_high(picture):
+    grey = picture("camera")
+    copy = grey.copy()
+    copy[:, : grey.shape[1] // 2] ^= 16
+    left = np.array([[1.0, 0.0]])
+    worse, better = (codec.measure(grey, copy, importance).psnr_s_db for importance in (left, left[:, ::-1]))
+    assert worse < codec.measure(grey, copy).psnr_db < better
+    assert codec.measure(grey, copy, np.full((3, 3), 0.4)).psnr_s_db == pytest.approx(codec.measure(grey, copy).psnr_db)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (7, 9), (3, 100), (8, 8, 3), (11, 10)])
+def test_small_and_identical_pictures_have_finite_measures_that_json_takes(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    same = codec.measure(pixels, pixels, np.eye(3))
+    assert (same.psnr_db, same.psnr_s_db, same.psnr_hvs_db, same.psnr_hvs_m_db) == (100, 100, 100, 100)
+    assert same.ssim == pytest.approx(1)
+    other = codec.measure(pixels, 255 - pixels, np.eye(3))
+    text = json.dumps([dataclasses.asdict(same), dataclasses.asdict(other)], allow_nan=False)
+    assert json.loads(text)[0]["ssim"] <= 1
+    assert other.psnr_db < 100
+
+
+def test_many_strips_measure_as_one(picture, monkeypatch):
+    pixels = picture("coffee")
+    expected = codec.measure(pixels, _decoded(pixels))
+    monkeypatch.setattr("codec.metrics._STRIP", 24)
+    assert codec.measure(pixels, _decoded(pixels)).psnr_hvs_m_db == pytest.approx(expected.psnr_hvs_m_db, abs=1e-9)
+
+
+def test_libjpeg_bytes_is_the_size_of_pillows_file(picture):
+    for quality in (1, 50, 75, 100):
+        assert codec.libjpeg_bytes(picture("cat"), quality) == len(_pillow(picture("cat"), quality))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "name"),
+    [
+        ({"original": 3}, TypeError, "original"),
+        ({"decoded": np.zeros((8, 8))}, TypeError, "decoded"),
+        ({"decoded": np.zeros((8, 9), np.uint8)}, ValueError, "decoded"),
+        ({"importance": np.zeros((8, 9), int)}, TypeError, "importance"),
+        ({"importance": np.full((8, 9), 2.0)}, ValueError, "importance"),
+    ],
+)
+def test_a_wrong_argument_is_named(changes, error, name):
+    arguments = {"original": np.zeros((8, 8), np.uint8), "decoded": np.zeros((8, 8), np.uint8), **changes}
+    with pytest.raises(error, match=name):
+        codec.measure(**arguments)
+
+
+def test_libjpeg_bytes_checks_its_arguments():
+    with pytest.raises(TypeError, match="pixels"):
+        codec.libjpeg_bytes(np.zeros((8, 8)), 75)
+    with pytest.raises(ValueError, match="quality"):
+        codec.libjpeg_bytes(np.zeros((8, 8), np.uint8), 101)
