@@ -59,7 +59,7 @@ def judge(pixels: np.ndarray, jpeg: bytes, importance: np.ndarray) -> Result:
     errors = hvsm.block_errors(*blocks)[1]
     grid = weights.grid_importance(importance, (height // 8, width // 8), 8, pixels.shape[:2])
     region = hvsm.decibels(float(errors[grid >= min(0.5, grid.max())].mean()))
-    return Result(len(jpeg), (region, whole.psnr_hvs_m_db, whole.psnr_db, whole.ssim))
+    return Result(len(jpeg), (region, whole.psnr_hvs_m, whole.psnr, whole.ssim))
 
 
 def bd_rate(ours: list[Result], theirs: list[Result], measure: int) -> float:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SALIENT_SHARE: Final = 0.2
-"""Share of the picture that `psnr_s_db` looks at."""
+"""Share of the picture that `psnr_s` looks at."""
 
 _STRIP: Final = 512
 """Rows of pixels whose coefficients are held at a time."""
@@ -36,20 +36,20 @@ _STRIP: Final = 512
 class Metrics:
     """Measures of a copy, on the 8-bit BT.601 luma of JFIF; higher is better.
 
-    psnr_db: peak signal-to-noise ratio.
-    psnr_s_db: the same over the fifth of the picture that the importance map ranks highest, in blocks of 8×8; of the
+    psnr: peak signal-to-noise ratio.
+    psnr_s: the same over the fifth of the picture that the importance map ranks highest, in blocks of 8×8; of the
         blocks of equal importance at the edge of the fifth each counts in part. None without a map.
     ssim: structural similarity, −1 to 1, Gaussian window of deviation 1.5; a side below 11 pixels is replicated up
         to 11.
-    psnr_hvs_db, psnr_hvs_m_db: PSNR-HVS and PSNR-HVS-M over the whole 8×8 blocks; a side below 8 pixels is
-        replicated up to 8.
+    psnr_hvs, psnr_hvs_m: PSNR-HVS and PSNR-HVS-M over the whole 8×8 blocks, in dB like the others; a side below 8
+        pixels is replicated up to 8.
     """
 
-    psnr_db: float
-    psnr_s_db: float | None
+    psnr: float
+    psnr_s: float | None
     ssim: float
-    psnr_hvs_db: float
-    psnr_hvs_m_db: float
+    psnr_hvs: float
+    psnr_hvs_m: float
 
 
 @kernel(reads(uint8, 2), reads(uint8, 2), writes(int64, 2))
@@ -124,11 +124,11 @@ def measure(
         salient = decibels(_salient_error(errors, grid_importance(importance, errors.shape, BLOCK, size), size))
     every, seen = _visible_errors(first, second)
     return Metrics(
-        psnr_db=decibels(float(errors.sum() / first.size)),
-        psnr_s_db=salient,
+        psnr=decibels(float(errors.sum() / first.size)),
+        psnr_s=salient,
         ssim=ssim(first, second),
-        psnr_hvs_db=decibels(every),
-        psnr_hvs_m_db=decibels(seen),
+        psnr_hvs=decibels(every),
+        psnr_hvs_m=decibels(seen),
     )
 
 

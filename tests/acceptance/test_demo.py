@@ -106,14 +106,15 @@ def test_everything_is_there_and_nothing_of_an_earlier_run(finished):
 @pytest.mark.parametrize("key", DONE)
 def test_results_are_standard_jpegs_and_maps_are_grey(finished, photos, key):
     _, out = finished
-    size = Image.open(photos / key).size
-    jpeg = Image.open(out / f"jpeg/{key}.jpg")
-    jpeg.load()
-    assert (jpeg.format, jpeg.size) == ("JPEG", size)
-    grid = Image.open(out / f"maps/{key}.png")
-    assert (grid.mode, grid.size) == ("L", size)
-    assert np.ptp(np.asarray(grid)) > 0
-    assert Image.open(out / f"overlays/{key}.jpg").size == size
+    with Image.open(photos / key) as source, Image.open(out / f"jpeg/{key}.jpg") as jpeg:
+        size = source.size
+        jpeg.load()
+        assert (jpeg.format, jpeg.size) == ("JPEG", size)
+    with Image.open(out / f"maps/{key}.png") as grid:
+        assert (grid.mode, grid.size) == ("L", size)
+        assert np.ptp(np.asarray(grid)) > 0
+    with Image.open(out / f"overlays/{key}.jpg") as overlay:
+        assert overlay.size == size
 
 
 def test_a_folder_that_no_demo_made_is_left_alone(photos, tmp_path):

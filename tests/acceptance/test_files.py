@@ -64,12 +64,12 @@ def test_every_kind_comes_out_looking_the_same(compressed, name):
         "cmyk": rgb.convert("CMYK").convert("RGB"),
         "turned": rgb.transpose(Image.Transpose.ROTATE_270),
     }.get(name, rgb)
-    result = Image.open(compressed / f"{name}.jpg")
-    assert result.format == "JPEG"
-    assert (result.mode, result.size) == (expected.mode, expected.size)
-    assert np.abs(np.asarray(result).astype(int) - np.asarray(expected)).mean() < 6
-    assert result.getexif().get(0x0112, 1) == 1
-    assert ("icc_profile" in result.info) is (name == "profile")
+    with Image.open(compressed / f"{name}.jpg") as result:
+        assert result.format == "JPEG"
+        assert (result.mode, result.size) == (expected.mode, expected.size)
+        assert np.abs(np.asarray(result).astype(int) - np.asarray(expected)).mean() < 6
+        assert result.getexif().get(0x0112, 1) == 1
+        assert ("icc_profile" in result.info) is (name == "profile")
 
 
 def test_bad_files_are_named_the_others_done_and_the_exit_code_is_1(kinds, tmp_path):
@@ -108,16 +108,21 @@ def test_nothing_is_overwritten_unasked(tmp_path, arguments):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def squared_error(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return (np.asarray(image).astype(float) - data.coffee()) ** 2
+
+
 def test_a_given_map_moves_quality_to_where_it_is_white(kinds, tmp_path):
     left = Image.new("L", (60, 40))
     left.paste(255, (0, 0, 30, 40))
     left.save(tmp_path / "left.png")
     done = run("compress", kinds / "plain.png", "--map", "left.png", "--strength", "1", "-o", "out.jpg", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    error = (np.asarray(Image.open(tmp_path / "out.jpg")).astype(float) - data.coffee()) ** 2
+    error = squared_error(tmp_path / "out.jpg")
     plain = run("compress", kinds / "plain.png", "--strength", "0", "--map", "left.png", "-o", "all.jpg", cwd=tmp_path)
     assert plain.returncode == 0
-    uniform = (np.asarray(Image.open(tmp_path / "all.jpg")).astype(float) - data.coffee()) ** 2
+    uniform = squared_error(tmp_path / "all.jpg")
     growth = [error[:, part].mean() / uniform[:, part].mean() for part in (slice(0, 280), slice(320, 600))]
     assert growth[1] > 1.3 * growth[0]
     assert (tmp_path / "out.jpg").stat().st_size < (tmp_path / "all.jpg").stat().st_size
@@ -150,10 +155,10 @@ def test_maps_are_grey_and_of_the_pictures_aspect_ratio(tmp_path):
         "wide.png",
     ]
     for name in ("wide", "large"):
-        grid = Image.open(tmp_path / f"maps/{name}.png")
-        assert grid.mode == "L"
-        assert grid.width / grid.height == pytest.approx(1212 / 512, rel=0.01)
-        levels = np.asarray(grid)
+        with Image.open(tmp_path / f"maps/{name}.png") as grid:
+            assert grid.mode == "L"
+            assert grid.width / grid.height == pytest.approx(1212 / 512, rel=0.01)
+            levels = np.asarray(grid)
         assert levels[:, : levels.shape[1] // 3].mean() > 2 * levels[:, -levels.shape[1] // 3 :].mean()
 
 

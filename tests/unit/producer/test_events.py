@@ -41,11 +41,21 @@ def test_a_test_event_yields_nothing():
     assert parse_notification('{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "photos"}') == []
 
 
-@pytest.mark.parametrize(
-    "malformed",
-    ["", "null", "[]", "{}", '{"Records": 5}', '{"Records": [null]}', '{"Records": [{"eventName": "ObjectCreated:Put"}]}',
-     body(record(eTag=None)), body(record(size="many")), body(record(key="%FF"))],
-)  # fmt: skip
+MALFORMED = [
+    *(
+        "",
+        "null",
+        "[]",
+        "{}",
+        '{"Records": 5}',
+        '{"Records": [null]}',
+        '{"Records": [{"eventName": "ObjectCreated:Put"}]}',
+    ),
+    *(body(record(eTag=None)), body(record(size="many")), body(record(key="%FF"))),
+]
+
+
+@pytest.mark.parametrize("malformed", MALFORMED)
 def test_what_is_malformed_is_refused(malformed):
     with pytest.raises(InvalidMessageError):
         parse_notification(malformed)
