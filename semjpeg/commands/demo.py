@@ -10,6 +10,9 @@ from rich.console import Console
 
 from config.recipes import Recipe
 
+_WIDTH_OF_A_LOG = 140
+"""Columns of what is printed into a file or a pipe, which have no width of their own."""
+
 
 @click.command(name="demo")
 @click.argument("photos", required=False, type=click.Path(path_type=Path))
@@ -38,6 +41,8 @@ def command(photos: Path | None, out: Path, quality: int) -> None:
     from semjpeg.demo.run import run_demo
 
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_A_LOG
     results = run_demo(photos, out, quality=quality, console=console)
     console.print(f"\nlook at [bold]{out / 'index.html'}[/bold]")
     sys.exit(1 if any(result.status == "failed" for result in results) else 0)

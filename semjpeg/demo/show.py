@@ -39,7 +39,7 @@ def megabytes(bytes_in: int, bytes_out: int) -> str:
 
 def print_table(console: Console, results: list[ImageResult]) -> None:
     """Print a row for each finished image, the totals, and a line for each failed one with its reason."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     table.add_column("image", overflow="fold")
     for name in ("bytes in", "bytes out", "libjpeg", "saved", "PSNR-S", "PSNR-HVS-M", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
