@@ -22,7 +22,7 @@
         └── OutputTakenError
 
 The branch alone decides: a worker retries what is retryable and records the rest as failed, and the command line
-leaves with 2 for a `ConfigurationError` and with 1 for any other.
+leaves with 2 for a `ConfigurationError` or a `ModelError` and with 1 for any other.
 """
 
 from __future__ import annotations

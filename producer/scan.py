@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import structlog
+
+from config.errors import StorageUnavailableError
 from config.jobs import Job
 from producer.candidates import is_candidate
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 LATE_ARRIVALS = timedelta(minutes=15)
 """A listing may show an object only so long after the time that it bears: S3 dates an upload by its beginning."""
+
+_log = structlog.get_logger(__name__)
 
 _PRUNE_MIN = 10_000
 """Versions remembered before it pays to forget some."""
@@ -47,19 +52,27 @@ class Follower:
     _prune_at: int = _PRUNE_MIN
 
     def new_jobs(self) -> Iterator[Job]:
-        """Yield a job for every image written since the last call; the first call yields all."""
+        """Yield a job for every image written since the last complete call; the first call yields all."""
         horizon = self._newest - LATE_ARRIVALS if self._newest else None
+        newest = self._newest
         for source in self.store.list(self.route.source_place.prefix):
             written = source.modified or datetime.now(UTC)
-            self._newest = max(self._newest or written, written)
+            newest = max(newest or written, written)
             if (horizon is None or written >= horizon) and is_candidate(source) and self._unseen(source, written):
+                if len(self._recent) >= self._prune_at:
+                    self._prune(newest)
                 yield Job.of(self.route, self.recipe, source, run=self.run)
-        self._prune()
+        if newest:
+            self._prune(newest)
+        self._newest = newest  # only now: after a listing that broke off, the next one looks as far back as this did
 
     def forever(self, interval_s: float) -> Iterator[Job]:
-        """Yield jobs as objects arrive, looking every `interval_s` seconds."""
+        """Yield jobs as objects arrive, looking every `interval_s` seconds; a store that is away is asked again."""
         while True:
-            yield from self.new_jobs()
+            try:
+                yield from self.new_jobs()
+            except StorageUnavailableError as error:
+                _log.warning("listing broke off", reason=str(error))
             time.sleep(interval_s)
 
     def _unseen(self, source: ObjectVersion, written: datetime) -> bool:
@@ -67,13 +80,10 @@ class Follower:
         if version in self._recent:
             return False
         self._recent[version] = written
-        if len(self._recent) >= self._prune_at:
-            self._prune()
         return True
 
-    def _prune(self) -> None:
+    def _prune(self, newest: datetime) -> None:
         """Forget what no later listing can show for the first time."""
-        if self._newest:
-            oldest = self._newest - LATE_ARRIVALS
-            self._recent = {version: written for version, written in self._recent.items() if written >= oldest}
+        oldest = newest - LATE_ARRIVALS
+        self._recent = {version: written for version, written in self._recent.items() if written >= oldest}
         self._prune_at = max(_PRUNE_MIN, 2 * len(self._recent))

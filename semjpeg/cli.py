@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from config.errors import ConfigurationError, SemjpegError
+from config.errors import ConfigurationError, ModelError, SemjpegError
 
 FAILED = 1
 MISUSED = 2
@@ -67,7 +67,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
-    except ConfigurationError as error:
+    except (ConfigurationError, ModelError) as error:
         click.echo(f"semjpeg: {error}", err=True)
         sys.exit(MISUSED)
     except SemjpegError as error:

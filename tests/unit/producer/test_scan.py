@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from config.errors import StorageUnavailableError
 from config.objects import ObjectVersion
 from config.recipes import Recipe, Route
 from producer import scan as scanning
@@ -81,3 +82,34 @@ def test_memory_holds_recent_versions_only(listing, follower, monkeypatch):
     assert most <= 100
     assert len(follower._recent) == 16
     assert keys(follower) == []
+
+
+def test_a_listing_that_breaks_off_is_looked_at_again_from_where_it_began(listing, follower):
+    for name in ("a", "b", "c"):
+        listing.add(f"photos/{name}.jpg", NOON if name == "a" else NOON - timedelta(days=9))
+    whole = listing.list
+
+    def broken(prefix, **_):
+        yield next(whole(prefix))
+        raise StorageUnavailableError("gone")
+
+    listing.list = broken
+    with pytest.raises(StorageUnavailableError):
+        keys(follower)
+    listing.list = whole
+    assert keys(follower) == ["photos/b.jpg", "photos/c.jpg"]
+
+
+def test_following_survives_a_store_that_is_away(listing, follower):
+    listing.add("photos/a.jpg", NOON)
+    whole, calls = listing.list, []
+
+    def away_at_first(prefix, **_):
+        calls.append(prefix)
+        if len(calls) == 1:
+            raise StorageUnavailableError("away")
+        return whole(prefix)
+
+    listing.list = away_at_first
+    assert next(follower.forever(0.01)).key == "photos/a.jpg"
+    assert len(calls) == 2
