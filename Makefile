@@ -20,8 +20,8 @@ $(STAMP): locks/dev.txt pyproject.toml
 	@echo "installing into $(VENV): about 1 GB to download, a minute or two …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement locks/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@echo "compiling the encoder …"
-	@$(BIN)/python -c "import codec"
+	@echo "compiling the kernels …"
+	@$(BIN)/python -c "import codec, models"
 	@touch $@
 
 demo: $(STAMP) ## Compress photographs through a real broker and S3 server (PHOTOS=folder OUT=folder)

@@ -43,7 +43,7 @@ def _scan(plane: NDArray[np.float32], passes: int) -> NDArray[np.float32]:
     return cast("NDArray[np.float32]", _scan_kernel(plane, passes))
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit("f4[:,::1](f4[:,::1], i8)", nogil=True, cache=True)
 def _scan_kernel(plane, passes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - compiled for float32 arrays
     height, width = plane.shape
     distance = np.full((height, width), np.float32(np.inf), np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from PIL import Image
 
 from config.errors import SemjpegError, VerificationError
 from worker.decode import decode
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from config.settings import LimitSettings
     from worker.decode import Picture
 
-_GREY_NDIM = 2
 _CELL_PX = 16
 _TOLERANCE = 32.0
 """Largest accepted difference of a channel's mean over a cell, of 255, besides a quarter of the coarsest DC step (a DC
@@ -50,12 +50,14 @@ def verify(data: bytes, picture: Picture, limits: LimitSettings) -> NDArray[np.u
     return decoded
 
 
-def _cell_means(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Means over cells of 16x16 pixels; the last cell of a row or column takes the remainder with it."""
-    rows = np.arange(0, max(pixels.shape[0] - _CELL_PX, 0) + 1, _CELL_PX)
-    columns = np.arange(0, max(pixels.shape[1] - _CELL_PX, 0) + 1, _CELL_PX)
-    sums = np.add.reduceat(np.add.reduceat(pixels, rows, axis=0, dtype=np.uint32), columns, axis=1)
-    heights = np.diff(np.append(rows, pixels.shape[0]))
-    widths = np.diff(np.append(columns, pixels.shape[1]))
-    area = np.multiply.outer(heights, widths)
-    return np.asarray(sums / (area if pixels.ndim == _GREY_NDIM else area[..., np.newaxis]))
+def _cell_means(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Means over cells of about 16x16 pixels, to whole levels."""
+    factors = (_cell_side(pixels.shape[1]), _cell_side(pixels.shape[0]))
+    return np.asarray(Image.fromarray(pixels).reduce(factors), dtype=np.float32)
+
+
+def _cell_side(side: int) -> int:
+    """Return a cell's side, 16 or a little more, such that the last cell is whole or at least half of one."""
+    if side < _CELL_PX:
+        return side
+    return next((f for f in range(_CELL_PX, 2 * _CELL_PX) if side % f == 0 or 2 * (side % f) >= f), _CELL_PX)
