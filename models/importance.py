@@ -54,7 +54,7 @@ def load(path: Path | None = None, threads: int = 0) -> ImportanceModel:
 
 
 class ImportanceModel:
-    """A network that is ready to make maps. `maps` belongs to one thread at a time; `prepare` to any.
+    """A network that is ready to make maps. `maps` belongs to one thread at a time.
 
     Attributes:
         sha256: hash of the weights file, which with the picture determines the map.
@@ -71,9 +71,6 @@ class ImportanceModel:
         self.classes: tuple[str, ...] = network.classes
         self._network = network
         self._owner = threading.Lock()
-
-    prepare = staticmethod(prepare)
-    """See `models.prepare`."""
 
     def warm_up(self) -> None:
         """Compile the network for every batch size, so that the first pictures are as fast as the rest."""
