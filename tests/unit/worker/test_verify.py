@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data
 
+import codec
 from config.errors import VerificationError
 from config.settings import LimitSettings
 from worker.decode import Picture
@@ -45,6 +46,15 @@ def test_noise_of_any_size_is_recognised(height, width, seed, quality, scale):
     coarse = random.integers(0, 2, (height // scale + 1, width // scale + 1, 3)) * 255
     pixels = coarse.repeat(scale, 0).repeat(scale, 1)[:height, :width].astype(np.uint8)
     verify(jpeg(pixels, quality=quality), picture(pixels), LIMITS)
+
+
+@pytest.mark.parametrize("period", [1, 2, 3, 5, 8])
+def test_stripes_of_saturated_colours_are_recognised(period):
+    """Subsampled chroma cannot hold them: libjpeg's own copy differs by more than a sound one of a photograph may."""
+    columns = np.arange(64) // period % 2
+    for colours in ([(255, 0, 0), (255, 255, 0)], [(0, 0, 255), (255, 255, 255)], [(255, 0, 255), (0, 255, 0)]):
+        pixels = np.tile(np.array(colours, np.uint8)[columns], (64, 1, 1))
+        verify(codec.encode(pixels).data, picture(pixels), LIMITS)
 
 
 ASTRONAUT = data.astronaut()
