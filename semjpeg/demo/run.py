@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from config.errors import ConfigurationError, SemjpegError
+from config.places import ResultKeys
 from semjpeg.demo.gallery import write_gallery
 from semjpeg.demo.photos import find_photos
 from semjpeg.demo.processes import Processes
@@ -104,7 +105,13 @@ def _upload_and_wait(system: System, processes: Processes, photos: dict[str, Pat
                 if bar.disable:
                     console.print(f"{seen} of {len(photos)} images, {moved}")
             elif now - changed > _STALLED_S:
-                raise SemjpegError(f"no image was finished for {_STALLED_S:g} s; {seen} of {len(photos)} are done")
+                waiting = ", ".join(key for key in photos if not _has_ended(system, key))
+                raise SemjpegError(f"no image was finished for {_STALLED_S:g} s; these are not: {waiting}")
+
+
+def _has_ended(system: System, key: str) -> bool:
+    keys = ResultKeys.of(key, "")
+    return system.output.head(keys.jpeg) is not None or system.output.head(keys.failure) is not None
 
 
 @contextmanager

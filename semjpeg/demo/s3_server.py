@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from waitress.server import create_server
@@ -21,8 +22,15 @@ _MAX_BODY_BYTES = 1 << 30
 def main() -> None:
     """Serve until killed."""
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    moto = DomainDispatcherApplication(create_backend_app)
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        # moto looks for the undecoded path, in which a key's question mark is not the query's, under another name
+        environ["RAW_URI"] = environ["REQUEST_URI"]
+        return moto(environ, start_response)
+
     server = create_server(
-        DomainDispatcherApplication(create_backend_app),
+        application,
         host="127.0.0.1",
         port=0,
         threads=_THREADS,

@@ -19,7 +19,7 @@ from PIL import Image
 from skimage import data
 
 DEMO = (sys.executable, "-m", "semjpeg", "demo")
-DONE = ["cat.png", "sub folder/coffee ü&.jpg"]
+DONE = ["cat.png", "sub #1/100% coffee ü&?.jpg"]
 FAILED = {
     "text.jpg": "not an image",
     "short.jpg": "cannot be decoded",
@@ -31,11 +31,11 @@ FAILED = {
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
-    (folder / "sub folder").mkdir()
+    (folder / "sub #1").mkdir()
     Image.fromarray(data.chelsea()).save(folder / "cat.png")
-    Image.fromarray(data.coffee()).save(folder / "sub folder/coffee ü&.jpg", quality=92)
+    Image.fromarray(data.coffee()).save(folder / "sub #1/100% coffee ü&?.jpg", quality=92)
     (folder / "text.jpg").write_text("this is no picture")
-    whole = (folder / "sub folder/coffee ü&.jpg").read_bytes()
+    whole = (folder / "sub #1/100% coffee ü&?.jpg").read_bytes()
     (folder / "short.jpg").write_bytes(whole[: len(whole) // 2])
     frames = [Image.new("RGB", (8, 8), (90 * i, 0, 0)) for i in range(3)]
     frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])

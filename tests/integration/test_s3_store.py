@@ -16,7 +16,16 @@ from config.settings import S3Settings
 from storage import Stores
 from storage.s3 import S3Store, make_client
 
-ODD_KEYS = ["plain.jpg", "a b+ü&.jpg", "50%/ä?#.png", "ends with/slash", "日本/写真.jpeg", "x" * 900]
+ODD_KEYS = [
+    "plain.jpg",
+    "a b+ü&.jpg",
+    "50%/ä?#.png",
+    "what?x=1&list-type=2",
+    "a%2Fb%3F",
+    "ends with/slash",
+    "日本/写真.jpeg",
+    "x" * 900,
+]
 
 
 @pytest.fixture
