@@ -6,6 +6,7 @@ import os
 
 import click
 import structlog
+from celery.signals import setup_logging
 
 from config.logs import configure_logging
 from config.settings import Settings
@@ -23,6 +24,7 @@ def command(threads: int | None) -> None:
     Start one for each GPU, with CUDA_VISIBLE_DEVICES naming it, or one for each machine without.
     """
     configure_logging()
+    setup_logging.connect(_keep_our_logging)
     settings = Settings.load()
     if threads:
         worker = settings.worker.model_copy(update={"threads": threads})
@@ -44,3 +46,7 @@ def command(threads: int | None) -> None:
         ).start()
     finally:
         node.close()
+
+
+def _keep_our_logging(**_: object) -> None:
+    """Stand where Celery would set up logging of its own: a receiver of its signal keeps it from doing so."""

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
@@ -30,6 +31,7 @@ class System:
     counters: Callable[[], dict[str, int]]
     worker: object
     names: tuple[str, str]
+    logs: Path
 
 
 @pytest.fixture
@@ -69,6 +71,7 @@ def system(servers, tmp_path) -> Iterator[System]:
             lambda: {k.decode(): int(v) for k, v in client.hgetall(counter_key).items()},
             worker,
             (source, output),
+            tmp_path,
         )
 
 
@@ -147,6 +150,11 @@ def test_a_second_event_and_a_repaired_file(system):
 
     system.source.put("photos/cat.png", cat, content_type="image/png")
     wait_for(system, lambda: system.counters().get("unchanged") == 1)
+
+    lines = (system.logs / "worker.log").read_text().splitlines()
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    told = [(e["event"], e["key"], e["run"]) for e in events if "key" in e]
+    assert told == [(event, "photos/cat.png", "events") for event in ("failed", "done", "unchanged")]
 
 
 def test_sigterm_finishes_what_runs_and_leaves_the_rest_queued(system):
