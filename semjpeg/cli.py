@@ -70,7 +70,7 @@ def main() -> None:
     except (ConfigurationError, ModelError) as error:
         click.echo(f"semjpeg: {error}", err=True)
         sys.exit(MISUSED)
-    except SemjpegError as error:
+    except (SemjpegError, OSError) as error:
         click.echo(f"semjpeg: {error}", err=True)
         sys.exit(FAILED)
     except ModuleNotFoundError as error:
