@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 import structlog
-from celery.exceptions import Reject
+from celery.exceptions import Reject, TaskPredicate
 from kombu.exceptions import OperationalError
 
 from config.broker import make_celery
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 60.0
+_LAST_DOUBLING = 10
 _KEPT_ASIDE = 1000
 """Malformed messages are kept for a person to look at, the newest so many."""
 
@@ -51,12 +52,23 @@ def make_worker(node: Node) -> Celery:
     @app.task(name=TASK_NAME, bind=True, max_retries=None)  # type: ignore[untyped-decorator]  # celery has no types
     def compress(task: Task, **fields: Any) -> None:
         try:
-            _take(task, fields, node)
+            _guard(task, fields, node)
         except (redis.RedisError, OperationalError) as error:
             _log.warning("given back", reason=str(error))
             raise Reject(str(error), requeue=True) from error
 
     return app
+
+
+def _guard(task: Task, fields: dict[str, Any], node: Node) -> None:
+    """Do a task, and put it aside should a defect of ours be in the way: Celery would drop it."""
+    try:
+        _take(task, fields, node)
+    except (TaskPredicate, redis.RedisError, OperationalError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the message must not be lost
+        _log.exception("defect")
+        _put_aside(node, fields, error)
 
 
 def _take(task: Task, fields: dict[str, Any], node: Node) -> None:
@@ -134,9 +146,9 @@ def _count(job: Job, node: Node, outcome: Outcome) -> None:
         _log.warning("not counted", reason=str(error))
 
 
-def _put_aside(node: Node, fields: dict[str, Any], error: SemjpegError) -> None:
+def _put_aside(node: Node, fields: dict[str, Any], error: Exception) -> None:
     """Put aside a message of which neither a result nor a record can be made."""
-    _log.error("put aside", code=error.code, reason=str(error))
+    _log.error("put aside", reason=str(error))
     name = f"{node.settings.broker.key_prefix}put-aside"
     node.redis.lpush(name, json.dumps({"message": fields, "reason": str(error)}, default=str))
     node.redis.ltrim(name, 0, _KEPT_ASIDE - 1)
@@ -144,5 +156,5 @@ def _put_aside(node: Node, fields: dict[str, Any], error: SemjpegError) -> None:
 
 def _pause_s(retries: int) -> float:
     """Exponential back-off with full jitter, so that workers do not come back all at once."""
-    longest = min(_LONGEST_RETRY_S, _FIRST_RETRY_S * 2.0**retries)
+    longest = min(_LONGEST_RETRY_S, _FIRST_RETRY_S * 2.0 ** min(retries, _LAST_DOUBLING))
     return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing
