@@ -149,7 +149,7 @@ def processes_with(marker: str) -> Iterator[int]:
 @pytest.mark.parametrize(
     ("number", "after_s"), [(signal.SIGINT, 1), (signal.SIGINT, 6), (signal.SIGTERM, 12), (signal.SIGKILL, 8)]
 )
-def test_interrupting_leaves_no_process_and_no_file(tmp_path, number, after_s):
+def test_interrupting_leaves_no_process_and_no_half_result(tmp_path, number, after_s):
     environment = {**os.environ, "DEMO_TEST": str(tmp_path), "TMPDIR": str(tmp_path / "tmp")}
     (tmp_path / "tmp").mkdir()
     demo = subprocess.Popen(
@@ -169,7 +169,12 @@ def test_interrupting_leaves_no_process_and_no_file(tmp_path, number, after_s):
         return
     assert demo.returncode in {130, -signal.SIGINT}, output  # the latter while Python itself still starts
     assert list((tmp_path / "tmp").iterdir()) == []
-    assert [path.name for path in tmp_path.iterdir()] == ["tmp"]
+    left = {path.name for path in tmp_path.iterdir()} - {"tmp"}
+    if left:  # the signal came when all was in place and the processes were being stopped
+        assert left == {"out"}
+        assert json.loads((tmp_path / "out/summary.json").read_text())["totals"]["done"] == 10
+        assert len(list((tmp_path / "out/jpeg").iterdir())) == 10
+        assert (tmp_path / "out/index.html").is_file()
 
 
 def test_a_terminal_sees_a_progress_bar(photos, tmp_path):
