@@ -105,5 +105,5 @@ class Job(BaseModel):
         Returns:
             64 hexadecimal digits.
         """
-        parts = [self.bucket, self.key, self.version or self.etag, self.output, self.recipe.hash, model_hash]
+        parts = [self.bucket, self.key, self.version or self.etag, str(self.output_place), self.recipe.hash, model_hash]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from config.errors import ConfigurationError
-from config.places import Place, ResultKeys
+from config.places import Place
 
 
 class MetadataPolicy(StrEnum):
@@ -73,7 +73,3 @@ class Route(BaseModel):
     def output_place(self) -> Place:
         """Where the results go."""
         return Place.parse(self.output)
-
-    def result_keys(self, key: str) -> ResultKeys:
-        """Lay out the results of the source object `key`, which must lie under the source's prefix."""
-        return ResultKeys.of(key.removeprefix(self.source_place.prefix), self.output_place.prefix)

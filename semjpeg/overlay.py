@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,3 +53,10 @@ def overlay_image(pixels: NDArray[np.uint8], importance: NDArray[np.float32]) ->
     channels = [np.interp(np.arange(256), stops, _HEAT_STOPS[:, c]) for c in range(3)]
     heat = np.stack(channels, axis=-1).astype(np.uint8)[np.asarray(levels)]
     return Image.blend(picture, Image.fromarray(heat), _HEAT_SHARE)
+
+
+def encoded(image: Image.Image, kind: str) -> bytes:
+    """Return an image as a file of Pillow's format `kind`, such as `PNG`."""
+    file = io.BytesIO()
+    image.save(file, kind)
+    return file.getvalue()

@@ -71,7 +71,8 @@ def command(
 ) -> None:
     """Compress image files into smaller standard JPEGs.
 
-    Anything that Pillow reads goes in, a JPEG comes out. A JPEG never grows.
+    AVIF, BMP, GIF, ICO, JPEG, JPEG 2000, PCX, PNG, PPM, QOI, SGI, TGA, TIFF and WebP go in, a JPEG comes out. A JPEG
+    never grows.
     """
     limits = Settings.load().limits
     recipe = Recipe(quality=quality, strength=strength, metadata=MetadataPolicy(metadata))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from config.settings import Settings
 from semjpeg.batch import for_each_file
 from semjpeg.files import read_file, refuse_collisions, write_file
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 
 @click.command(name="map")
@@ -34,7 +30,7 @@ if TYPE_CHECKING:
 def command(images: tuple[Path, ...], out: Path, *, with_overlay: bool, as_json: bool) -> None:
     """Write the importance map of each image as NAME.png: grey, white where it matters, of the image's aspect ratio."""
     from semjpeg.api import network
-    from semjpeg.overlay import map_image, overlay_image
+    from semjpeg.overlay import encoded, map_image, overlay_image
     from worker.decode import decode
     from worker.probe import probe
 
@@ -46,20 +42,14 @@ def command(images: tuple[Path, ...], out: Path, *, with_overlay: bool, as_json:
     def work(path: Path) -> dict[str, Any]:
         pixels = decode(probe(read_file(path, limits.max_bytes), limits)).pixels
         importance = model.importance(pixels)
-        write_file(targets[path], _file(map_image(importance, pixels.shape[1], pixels.shape[0]), "PNG"))
+        write_file(targets[path], encoded(map_image(importance, pixels.shape[1], pixels.shape[0]), "PNG"))
         told: dict[str, Any] = {"output": str(targets[path]), "mean_importance": round(float(importance.mean()), 4)}
         if with_overlay:
             told["overlay"] = str(targets[path].with_suffix(".overlay.jpg"))
-            write_file(Path(told["overlay"]), _file(overlay_image(pixels, importance), "JPEG"))
+            write_file(Path(told["overlay"]), encoded(overlay_image(pixels, importance), "JPEG"))
         return told
 
     def line(told: dict[str, Any]) -> str:
         return f"{told['file']} → {told['output']}" + (f", {told['overlay']}" if with_overlay else "")
 
     sys.exit(1 if for_each_file(list(targets), work, line, as_json=as_json) else 0)
-
-
-def _file(image: Image.Image, kind: str) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind)
-    return buffer.getvalue()

@@ -13,7 +13,7 @@ from PIL import Image
 from config.places import ResultKeys
 from config.settings import LimitSettings
 from semjpeg.files import write_file
-from semjpeg.overlay import map_image, overlay_image
+from semjpeg.overlay import encoded, map_image, overlay_image
 from worker.decode import decode
 from worker.probe import probe
 
@@ -106,8 +106,8 @@ def _collect_one(system: System, key: str, path: Path, out: Path) -> ImageResult
     original, pixels = _original(key, path, out)
     files = {
         f"jpeg/{key}.jpg": system.output.get(keys.jpeg, max_bytes=_MAX_BYTES),
-        f"maps/{key}.png": _encoded(map_image(grid, pixels.shape[1], pixels.shape[0]), "PNG"),
-        f"overlays/{key}.jpg": _encoded(overlay_image(pixels, grid), "JPEG"),
+        f"maps/{key}.png": encoded(map_image(grid, pixels.shape[1], pixels.shape[0]), "PNG"),
+        f"overlays/{key}.jpg": encoded(overlay_image(pixels, grid), "JPEG"),
         f"metrics/{key}.json": (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode(),
     }
     for name, data in files.items():
@@ -137,7 +137,7 @@ def _original(key: str, path: Path, out: Path) -> tuple[str, NDArray[np.uint8]]:
     if source.format in _BROWSER_FORMATS:
         name = f"originals/{key}"
     else:
-        name, data = f"originals/{key}.png", _encoded(Image.fromarray(pixels), "PNG")
+        name, data = f"originals/{key}.png", encoded(Image.fromarray(pixels), "PNG")
     write_file(out / name, data)
     return name, pixels
 
@@ -145,9 +145,3 @@ def _original(key: str, path: Path, out: Path) -> tuple[str, NDArray[np.uint8]]:
 def _levels(png: bytes) -> NDArray[np.float32]:
     """Read a grey picture as numbers of 0..1."""
     return np.asarray(Image.open(io.BytesIO(png)), dtype=np.float32) / np.float32(255)
-
-
-def _encoded(image: Image.Image, kind: str) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind)
-    return buffer.getvalue()

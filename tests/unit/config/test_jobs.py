@@ -84,3 +84,7 @@ def test_identity_ignores_run_and_the_recipes_name():
 def test_the_hash_of_the_default_recipe_is_the_same_in_every_process():
     assert Recipe().hash == Recipe(name="x").hash
     assert Recipe().hash != Recipe(save_map=True).hash
+
+
+def test_identity_does_not_mind_how_the_output_place_is_spelt():
+    assert JOB.model_copy(update={"output": "s3://out/small/"}).identity("m") == JOB.identity("m")
