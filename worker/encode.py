@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import codec
 from worker.lossless import recode
 from worker.metadata import exif_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -35,11 +37,16 @@ def encode(source: Probe, picture: Picture, importance: NDArray[np.float32], rec
     """Encode by the recipe; a JPEG source never grows.
 
     Where the source is a JPEG that is smaller already, its own coefficients are kept, which loses nothing.
+
+    Raises:
+        EncodingError: The recipe's bytes are too few for the picture.
     """
     encoded = codec.encode(
         picture.pixels,
         importance,
-        rate=codec.Quality(recipe.quality),
+        rate=rate_of(recipe),
+        method=method_of(recipe),
+        aim=recipe.aim,
         strength=recipe.strength,
         icc=picture.icc,
         exif=exif_for(recipe.metadata, picture.exif),
@@ -49,6 +56,24 @@ def encode(source: Probe, picture: Picture, importance: NDArray[np.float32], rec
         if len(kept) <= len(encoded.data):
             return Result(kept, kept_coefficients=True)
     return Result(encoded.data, kept_coefficients=False)
+
+
+_RATES: Final[dict[str, Callable[[int], codec.Rate]]] = {
+    "quality": codec.Quality,
+    "match_jpeg": codec.MatchJpeg,
+    "target_bytes": codec.TargetBytes,
+}
+
+
+def rate_of(recipe: Recipe) -> codec.Rate:
+    """Return the recipe's rate as the encoder takes it."""
+    name, value = recipe.rate
+    return _RATES[name](value)
+
+
+def method_of(recipe: Recipe) -> codec.Method | codec.Mosaic:
+    """Return the recipe's method as the encoder takes it."""
+    return recipe.method if recipe.mosaic is None else codec.Mosaic(**recipe.mosaic.model_dump())
 
 
 _WORTH_COMPARING = 0.7

@@ -21,7 +21,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of a job, as counters and logs want it. Byte counts are nought where nothing was written."""
+    """The end of a job, as counters and logs want it. Byte counts are nought where nothing was written.
+
+    `libjpeg_bytes` is nought, too, where the recipe names bytes and no quality of libjpeg's.
+    """
 
     status: Status
     bytes_in: int = 0

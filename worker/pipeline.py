@@ -54,7 +54,8 @@ def process(job: Job, node: Node) -> Outcome:
             decoded = verify(result.data, picture, limits)
         with stages.stage("metrics"):
             metrics = codec.measure(picture.pixels, decoded, importance)
-            libjpeg_bytes = codec.libjpeg_bytes(picture.pixels, job.recipe.quality)
+            quality = job.recipe.libjpeg_quality
+            libjpeg_bytes = None if quality is None else codec.libjpeg_bytes(picture.pixels, quality)
         seconds = {**stages.seconds, "total": stages.elapsed_s}
         finished = Finished(identity, node.maps.model.sha256, source, result, libjpeg_bytes, metrics, seconds)
         with stages.stage("publish"):
@@ -63,6 +64,6 @@ def process(job: Job, node: Node) -> Outcome:
             Status.DONE,
             bytes_in=len(data),
             bytes_out=len(result.data),
-            libjpeg_bytes=libjpeg_bytes,
+            libjpeg_bytes=libjpeg_bytes or 0,
             pixels=source.width * source.height,
         )

@@ -30,7 +30,7 @@ class Finished:
         model_hash: SHA-256 of the network's weights.
         source: The probed source.
         result: The JPEG to be stored.
-        libjpeg_bytes: What libjpeg makes of the same pixels at the recipe's quality.
+        libjpeg_bytes: What libjpeg makes of the same pixels at the quality that the recipe names, if it names one.
         metrics: Quality of the result against the source.
         seconds: Seconds spent by stage.
     """
@@ -39,7 +39,7 @@ class Finished:
     model_hash: str
     source: Probe
     result: Result
-    libjpeg_bytes: int
+    libjpeg_bytes: int | None
     metrics: Metrics
     seconds: dict[str, float]
 

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from config.recipes import MetadataPolicy, Recipe
 from config.settings import LimitSettings, Settings
 from semjpeg.api import encode_file, network
 from semjpeg.batch import for_each_file
 from semjpeg.files import read_file, refuse_collisions, write_file
+from semjpeg.options import encoding_options, recipe_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_DEFAULTS = Recipe()
+_ALIKE = np.ones((1, 1), np.float32)
+"""A map of one value is none."""
+
 _JPEG_SUFFIXES = {".jpg", ".jpeg"}
 
 
@@ -30,55 +32,36 @@ _JPEG_SUFFIXES = {".jpg", ".jpeg"}
     type=click.Path(path_type=Path),
     help="A folder; for one image also a .jpg file. Default: NAME.semjpeg.jpg beside it.",
 )
-@click.option(
-    "-q",
-    "--quality",
-    type=click.IntRange(1, 100),
-    default=_DEFAULTS.quality,
-    show_default=True,
-    help="Where it matters, at least as good as libjpeg at this quality.",
-)
+@encoding_options
 @click.option(
     "--map",
     "map_file",
     type=click.Path(path_type=Path),
     help="A grey picture to use as importance map, white where it matters, instead of the network.",
 )
-@click.option(
-    "--strength",
-    type=click.FloatRange(0, 1),
-    default=_DEFAULTS.strength,
-    show_default=True,
-    help="How much the rest may lose.",
-)
-@click.option(
-    "--metadata",
-    type=click.Choice([str(p) for p in MetadataPolicy]),
-    default=str(_DEFAULTS.metadata),
-    show_default=True,
-    help="Which EXIF data to keep; safe: author and copyright.",
-)
+@click.option("--no-map", is_flag=True, help="Treat every part of the picture alike; no network is loaded.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each image.")
 def command(
     images: tuple[Path, ...],
     out: Path | None,
-    quality: int,
     map_file: Path | None,
-    strength: float,
-    metadata: str,
     *,
+    no_map: bool,
     as_json: bool,
+    **encoding: Any,
 ) -> None:
     """Compress image files into smaller standard JPEGs.
 
     AVIF, BMP, GIF, ICO, JPEG, JPEG 2000, PCX, PNG, PPM, QOI, SGI, TGA, TIFF and WebP go in, a JPEG comes out. A JPEG
     never grows.
     """
+    recipe = recipe_of(encoding)
+    if map_file and no_map:
+        raise click.UsageError("--map and --no-map contradict each other: give one")
     limits = Settings.load().limits
-    recipe = Recipe(quality=quality, strength=strength, metadata=MetadataPolicy(metadata))
     targets = {image: _target(image, out, alone=len(images) == 1) for image in images}
     refuse_collisions(targets.items())
-    importance = _read_map(map_file, limits) if map_file else None
+    importance = _ALIKE if no_map else _read_map(map_file, limits) if map_file else None
     if importance is None:
         network()
 

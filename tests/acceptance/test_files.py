@@ -128,6 +128,55 @@ def test_a_given_map_moves_quality_to_where_it_is_white(kinds, tmp_path):
     assert (tmp_path / "out.jpg").stat().st_size < (tmp_path / "all.jpg").stat().st_size
 
 
+@pytest.mark.parametrize("method", [(), ("--method", "mosaic")])
+def test_bytes_can_be_asked_for(kinds, tmp_path, method):
+    Image.linear_gradient("L").save(tmp_path / "map.png")
+    common = (kinds / "plain.png", "--map", "map.png", *method)
+    target = run("compress", *common, "--target-bytes", "20k", "-o", "target.jpg", cwd=tmp_path)
+    match = run("compress", *common, "--match-jpeg", "50", "-o", "match.jpg", cwd=tmp_path)
+    assert (target.returncode, match.returncode) == (0, 0), target.stderr + match.stderr
+    assert 0.9 * 20_000 <= (tmp_path / "target.jpg").stat().st_size <= 20_000
+    buffer = io.BytesIO()
+    Image.fromarray(data.coffee()).save(buffer, "JPEG", quality=50)
+    size = (tmp_path / "match.jpg").stat().st_size
+    assert size == pytest.approx(len(buffer.getvalue()), rel=0.01 if not method else 0.05)
+    assert size <= 1.01 * len(buffer.getvalue())
+    for name in ("target.jpg", "match.jpg"):
+        assert squared_error(tmp_path / name).mean() < 200
+
+
+def test_bytes_that_cannot_be_reached_are_a_failure_that_names_the_picture(kinds, tmp_path):
+    done = run("compress", kinds / "plain.png", "--no-map", "--target-bytes", "100", "-o", "out.jpg", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "plain.png: a picture of 600x400 pixels needs" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("aim", ["balanced", "hvs", "ssimulacra2", "psnr"])
+def test_every_aim_gives_a_sound_picture(kinds, tmp_path, aim):
+    done = run("compress", kinds / "plain.png", "--no-map", "--aim", aim, "-o", "out.jpg", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert squared_error(tmp_path / "out.jpg").mean() < 60
+
+
+def test_a_mosaic_has_the_options_of_its_paper(kinds, tmp_path):
+    Image.linear_gradient("L").save(tmp_path / "map.png")
+    options = ("--mosaic-levels", "9", "--mosaic-low", "20", "--mosaic-high", "100", "--mosaic-mixing", "median-wide")
+    common = (kinds / "plain.png", "--map", "map.png", "--method", "mosaic", "--quality", "90")
+    done = run("compress", *common, *options, "--mosaic-threshold", "0.05", "-o", "out.jpg", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    error = squared_error(tmp_path / "out.jpg")
+    assert error[:190].mean() > 2 * error[210:].mean()
+
+
+@pytest.mark.parametrize("options", [("--target-bytes", "900k"), ("--match-jpeg", "100"), ("--method", "mosaic")])
+def test_a_jpeg_never_grows_whatever_is_asked_for(tmp_path, options):
+    Image.fromarray(data.coffee()).save(tmp_path / "small.jpg", quality=30)
+    done = run("compress", "small.jpg", "--no-map", *options, "-o", "out.jpg", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out.jpg").stat().st_size <= (tmp_path / "small.jpg").stat().st_size
+
+
 def test_a_bad_map_is_bad_usage(kinds, tmp_path):
     (tmp_path / "map.png").write_text("no picture")
     done = run("compress", kinds / "plain.png", "--map", "map.png", cwd=tmp_path)
@@ -136,7 +185,18 @@ def test_a_bad_map_is_bad_usage(kinds, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [("--quality", "0"), ("--quality", "101"), ("--strength", "2"), ("--metadata", "all")]
+    "options",
+    [
+        ("--quality", "0"),
+        ("--quality", "101"),
+        ("--strength", "2"),
+        ("--metadata", "all"),
+        ("--quality", "75", "--match-jpeg", "50"),
+        ("--target-bytes", "none"),
+        ("--aim", "ssim"),
+        ("--mosaic-levels", "5"),
+        ("--method", "mosaic", "--mosaic-low", "90"),
+    ],
 )
 def test_options_out_of_range_are_bad_usage(kinds, tmp_path, options):
     assert run("compress", kinds / "plain.png", *options, cwd=tmp_path).returncode == 2
@@ -169,6 +229,24 @@ def test_the_python_api_agrees_with_the_command(kinds, compressed):
     assert importance.dtype == np.float32
     assert 0 <= importance.min() <= importance.max() <= 1
     assert semjpeg.compress(source, importance=importance, quality=85) == (compressed / "plain.jpg").read_bytes()
+
+
+def test_the_python_api_has_every_choice():
+    buffer = io.BytesIO()
+    Image.fromarray(data.coffee()).save(buffer, "PNG")
+    alike = np.ones((1, 1))
+    assert len(semjpeg.compress(buffer.getvalue(), importance=alike, target_bytes=20_000, aim="hvs")) <= 20_000
+    libjpeg = io.BytesIO()
+    Image.fromarray(data.coffee()).save(libjpeg, "JPEG", quality=50)
+    for options in (None, {"levels": 9, "low": 20, "high": 100, "mixing": "mean", "threshold": 0.1}):
+        mosaic = semjpeg.compress(
+            buffer.getvalue(), importance=alike, match_jpeg=50, method="mosaic", mosaic=options, strength=0
+        )
+        assert mosaic == libjpeg.getvalue()
+    with pytest.raises(ValueError, match="not quality and match_jpeg"):
+        semjpeg.compress(b"", quality=75, match_jpeg=50)
+    with pytest.raises(ValueError, match=r"mosaic\.levels"):
+        semjpeg.compress(b"", method="mosaic", mosaic={"levels": 0})
 
 
 def test_the_python_api_refuses_by_reason():

@@ -16,6 +16,7 @@ from skimage import data
 from config.errors import (
     BrokerUnavailableError,
     DeadlineExceededError,
+    EncodingError,
     JobInFlightError,
     NotAnImageError,
     ObjectChangedError,
@@ -110,6 +111,30 @@ def test_another_recipe_replaces_the_result(node, make_job, output):
     assert process(coarser, node).bytes_out < 0.8 * fine.bytes_out
     found = node.stores.open(output).head(job.result_keys.jpeg)
     assert found.metadata["semjpeg-job"] == coarser.identity(node.maps.model.sha256)
+
+
+@pytest.mark.parametrize("method", ["trellis", "mosaic"])
+def test_the_record_tells_of_every_rate_and_method(node, make_job, output, method):
+    libjpeg = len(file(data.chelsea(), "JPEG", quality=50))
+    for rate, compared in (({"match_jpeg": 50}, libjpeg), ({"target_bytes": "15k"}, None)):
+        job = make_job("cat.png", file(data.chelsea()), method=method, aim="psnr", **rate)
+        outcome = process(job, node)
+        record = json.loads(node.stores.open(output).get(job.result_keys.metrics, max_bytes=10**6))
+        assert record["bytes_libjpeg"] == compared
+        assert outcome.libjpeg_bytes == (compared or 0)
+        assert record["bytes_out"] <= (1.01 * compared if compared else 15_000)
+        assert (record["recipe"]["method"], record["recipe"]["aim"]) == (method, "psnr")
+        assert {"quality", "match_jpeg", "target_bytes"} & set(record["recipe"]) == set(rate)
+        assert ("mosaic" in record["recipe"]) is (method == "mosaic")
+
+
+@pytest.mark.parametrize("method", ["trellis", "mosaic"])
+def test_bytes_that_are_too_few_fail_for_good_and_leave_nothing(node, make_job, output, method):
+    job = make_job("cat.png", file(data.chelsea()), target_bytes=100, method=method)
+    with pytest.raises(EncodingError, match="451x300 pixels needs"):
+        process(job, node)
+    assert node.stores.open(output).head(job.result_keys.jpeg) is None
+    assert not EncodingError.retryable
 
 
 def test_a_foreign_object_is_not_overwritten(node, make_job, output):

@@ -127,6 +127,11 @@ def test_grey_and_colour_share_the_luma_of_a_grey_picture(picture):
         ({"importance": np.array([[-0.01]])}, ValueError, "importance"),
         ({"importance": np.array([[1.01]])}, ValueError, "importance"),
         ({"rate": 75}, TypeError, "rate"),
+        ({"method": "jpeg"}, ValueError, "method"),
+        ({"method": None}, TypeError, "method"),
+        ({"method": codec.Mosaic}, TypeError, "method"),
+        ({"aim": "ssim"}, ValueError, "aim"),
+        ({"aim": 1}, TypeError, "aim"),
         ({"strength": "0.5"}, TypeError, "strength"),
         ({"strength": True}, TypeError, "strength"),
         ({"strength": -0.1}, ValueError, "strength"),
@@ -152,6 +157,21 @@ def test_a_wrong_argument_is_named(changes, error, name):
 def test_a_quality_is_a_whole_number_of_libjpegs_scale(value, error):
     with pytest.raises(error, match="quality"):
         codec.Quality(value)
+
+
+def test_trellis_balanced_is_what_happens_unless_told_otherwise(picture):
+    expected = codec.encode(picture("cat"), np.eye(8))
+    assert codec.encode(picture("cat"), np.eye(8), method="trellis", aim="balanced") == expected
+    assert expected.final_quality is None
+
+
+def test_the_mosaic_is_one_of_defaults_unless_told_otherwise(picture):
+    named = codec.encode(picture("cat"), np.eye(8), method="mosaic")
+    assert named == codec.encode(picture("cat"), np.eye(8), method=codec.Mosaic())
+    assert named != codec.encode(picture("cat"), np.eye(8), method=codec.Mosaic(levels=9, low=20, high=100))
+    assert {codec.encode(picture("cat"), np.eye(8), method="mosaic", aim=aim).data for aim in codec.AIMS} == {
+        named.data
+    }
 
 
 def test_a_failing_scan_optimiser_is_an_encoding_error(picture, monkeypatch):
