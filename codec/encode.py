@@ -7,23 +7,19 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 
-from codec import arguments, assemble, budget, jfif, mosaic, reference
+from codec import arguments, budget, jfif, mosaic, promise, reference
 from codec.aims import AIMS, DEFAULT_AIM, Aim
 from codec.hvsm import decibels
 from codec.mosaic import Mosaic
-from codec.quantise import component
+from codec.picture import prepare
 from codec.rate import MatchJpeg, Quality, Rate, TargetBytes
-from codec.sample import sample
-from codec.search import at_quality, libjpeg_scale
-from codec.tables import BLOCK
-from codec.transform import MCU, to_planes
-from codec.weights import grid_importance, weights
+from codec.tuning import TUNINGS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from codec.quantise import Component
-    from codec.transform import Plane
+    from codec.picture import Picture
+    from codec.tuning import Tuning
 
 Method = Literal["trellis", "mosaic"]
 """Names of the ways to encode; "mosaic" is `Mosaic()`."""
@@ -39,9 +35,6 @@ _MATCH: Final = 0.993
 _FILLED: Final = 0.985
 """Share of the bytes available from which on a file is large enough."""
 
-_INTERESTING: Final = 0.5
-"""Blocks of at least this share of the highest importance make up the region of interest."""
-
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -52,7 +45,7 @@ class Encoded:
     subsampling: "4:2:0", or "grey" for a picture of one component.
     scale: what the steps of Annex K are multiplied with; 1 is about libjpeg's quality 50. None for a mosaic.
     lagrangian: λ of a block of weight 1; 0 where libjpeg's own levels could not be bettered. None for a mosaic.
-    psnr_hvs_m_db, libjpeg_psnr_hvs_m_db: PSNR-HVS-M over the region of interest, of this file and of libjpeg's at the
+    measured_db, libjpeg_db: PSNR-HVS-M over the region of interest, of this file and of libjpeg's at the
         quality asked for; in a picture above 1 megapixel over a sample of that region. None if bytes were asked for,
         and for a mosaic, which promises nothing of the kind.
     final_quality: libjpeg's quality at which a mosaic was saved; None for the trellis.
@@ -64,27 +57,9 @@ class Encoded:
     subsampling: Literal["4:2:0", "grey"]
     scale: float | None = None
     lagrangian: float | None = None
-    psnr_hvs_m_db: float | None = None
-    libjpeg_psnr_hvs_m_db: float | None = None
+    measured_db: float | None = None
+    libjpeg_db: float | None = None
     final_quality: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """A picture ready for a search.
-
-    interesting: which luma blocks make up the region of interest, `bool[n]`.
-    """
-
-    pixels: NDArray[np.uint8]
-    planes: tuple[Plane, ...]
-    components: tuple[Component, ...]
-    interesting: NDArray[np.bool_]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width, in pixels."""
-        return self.pixels.shape[0], self.pixels.shape[1]
 
 
 def encode(  # noqa: PLR0913  one picture, and one named argument for each choice that users have
@@ -127,7 +102,7 @@ def encode(  # noqa: PLR0913  one picture, and one named argument for each choic
     Raises:
         TypeError: an argument has a wrong type or dtype.
         ValueError: an argument has a wrong shape or size, or values out of range.
-        EncodingError: the bytes that the rate allows are too few for the picture, or the scan optimiser failed on it.
+        EncodingError: the bytes that the rate allows are too few for the picture.
     """
     arguments.check_pixels("pixels", pixels)
     if importance is not None:
@@ -147,7 +122,7 @@ def encode(  # noqa: PLR0913  one picture, and one named argument for each choic
     given = importance if strength > 0 else None
     metadata = jfif.metadata(icc, exif)
     if method == "trellis":
-        encoded = _trellis(_prepare(pixels, given, strength, aim), rate, strength, len(metadata))
+        encoded = _trellis(prepare(pixels, given, strength), TUNINGS[aim], rate, strength, len(metadata))
     else:
         options = Mosaic() if method == "mosaic" else method
         data, final_quality = mosaic.save(pixels, given, options, rate, len(metadata))
@@ -156,62 +131,21 @@ def encode(  # noqa: PLR0913  one picture, and one named argument for each choic
     return replace(encoded, data=jfif.embed(encoded.data, metadata))
 
 
-def _prepare(
-    pixels: NDArray[np.uint8], importance: NDArray[np.floating[Any]] | None, strength: float, aim: Aim
-) -> _Picture:
-    """Transform a picture and give each block its weight."""
-    planes = to_planes(pixels)
-    grids = [
-        grid_importance(importance, (plane.rows, plane.columns), MCU if number else BLOCK, pixels.shape[:2])
-        for number, plane in enumerate(planes)
-    ]
-    highest = float(grids[0].max())
-    components = tuple(
-        component(number, plane, weights(grid, highest, strength))
-        for number, (plane, grid) in enumerate(zip(planes, grids, strict=True))
-    )
-    return _Picture(pixels, planes, components, grids[0] >= _INTERESTING * highest)
-
-
-def _trellis(picture: _Picture, rate: Rate, strength: float, metadata_bytes: int) -> Encoded:
+def _trellis(picture: Picture, tuning: Tuning, rate: Rate, strength: float, metadata_bytes: int) -> Encoded:
     """Encode with levels chosen block by block."""
+    height, width = picture.size
     if isinstance(rate, Quality):
-        return _by_quality(picture, rate.quality, strength)
+        kept = promise.keep(picture, tuning, rate.quality, strength)
+        measured = decibels(kept.error), decibels(kept.target)
+        return Encoded(kept.data, width, height, _subsampling(picture.pixels), kept.scale, kept.lagrangian, *measured)
     if isinstance(rate, MatchJpeg):
         wanted = len(reference.libjpeg(picture.pixels, rate.quality))
-        return _by_bytes(picture, _MATCH * wanted, wanted / _MATCH)
-    available = rate.size_bytes - metadata_bytes
-    return _by_bytes(picture, _FILLED * available, available)
-
-
-def _by_quality(picture: _Picture, quality: int, strength: float) -> Encoded:
-    """Keep the promise of `Quality`."""
-    seen = sample(picture.pixels, picture.planes, picture.components, picture.interesting)
-    trial, target = at_quality(seen, quality, strength)
-    if trial is None:
-        data = reference.libjpeg(picture.pixels, quality)
-        scale, lagrangian, error = libjpeg_scale(quality), 0.0, target
+        found = budget.at_bytes(picture, tuning, _MATCH * wanted, wanted / _MATCH, rate.quality)
     else:
-        point = trial.point
-        levels = point.levels(picture.components)
-        data = assemble.baseline(picture.size, picture.planes, point.tables(), levels)
-        scale, lagrangian, error = point.scale, point.lagrangian, trial.inside
-    return _encoded(
-        picture, assemble.smallest(data, picture.size), scale, lagrangian, (decibels(error), decibels(target))
-    )
-
-
-def _by_bytes(picture: _Picture, low: float, high: float) -> Encoded:
-    """Make a file of `low` to `high` bytes, or the next smaller."""
-    point, data = budget.at_bytes(picture.size, picture.planes, picture.components, low, high)
-    return _encoded(picture, data, point.scale, point.lagrangian, (None, None))
-
-
-def _encoded(
-    picture: _Picture, data: bytes, scale: float, lagrangian: float, measured: tuple[float | None, float | None]
-) -> Encoded:
-    height, width = picture.size
-    return Encoded(data, width, height, _subsampling(picture.pixels), scale, lagrangian, *measured)
+        available = rate.size_bytes - metadata_bytes
+        found = budget.at_bytes(picture, tuning, _FILLED * available, available, metadata_bytes=metadata_bytes)
+    point, data = found
+    return Encoded(data, width, height, _subsampling(picture.pixels), point.scale, point.lagrangian)
 
 
 def _subsampling(pixels: NDArray[np.uint8]) -> Literal["4:2:0", "grey"]:

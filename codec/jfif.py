@@ -1,4 +1,4 @@
-"""The file around the scan: JFIF, tables, EXIF and ICC segments (ITU-T T.81, annex B; JFIF 1.02; ICC.1, B.4)."""
+"""The file around the scans: JFIF, tables, EXIF and ICC segments (ITU-T T.81, annex B; JFIF 1.02; ICC.1, B.4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from codec.huffman import HuffmanTable
+
+PROGRESSIVE: Final = 0xC2
+"""Marker of a progressive frame with Huffman codes (T.81, table B.1)."""
+
+END: Final = b"\xff\xd9"
+"""What a file ends with."""
 
 _LARGEST_SEGMENT: Final = 65_533
 """Bytes that a segment can carry: its 16-bit length counts itself."""
@@ -30,34 +38,43 @@ def _app0() -> bytes:
     return _segment(0xE0, b"JFIF\0" + struct.pack(">HBHHBB", 0x0102, 0, 1, 1, 0, 0))
 
 
-def _define_huffman(table: HuffmanTable, kind: int, destination: int) -> bytes:
-    return bytes([kind << 4 | destination, *table.counts]) + table.symbols
-
-
-def baseline(
-    size: tuple[int, int],
-    quantisation: tuple[np.ndarray, ...],
-    huffman: list[HuffmanTable],
-    scan: bytes,
+def beginning(
+    size: tuple[int, int], quantisation: tuple[np.ndarray, ...], process: int, sampling: Sequence[int]
 ) -> bytes:
-    """Assemble a baseline JPEG of `size` (height, width) from tables in zigzag order and coded data.
+    """Return all that comes before the Huffman codes of a JPEG of `size` (height, width).
 
-    One quantisation table and two Huffman tables (DC, AC) make a grey picture, twice as many a 4:2:0 colour one.
+    quantisation: tables in zigzag order; with two, components after the first use the second.
+    process: marker of the frame, as `PROGRESSIVE`.
+    sampling: blocks along each side of an MCU, by component.
     """
-    colour = len(quantisation) > 1
     height, width = size
     parts = [b"\xff\xd8", _app0()]
     for destination, table in enumerate(quantisation):
         parts.append(_segment(0xDB, bytes([destination]) + table.astype(np.uint8).tobytes()))
-    components = ((1, 0x22, 0), (2, 0x11, 1), (3, 0x11, 1)) if colour else ((1, 0x11, 0),)
-    frame = struct.pack(">BHHB", 8, height, width, len(components))
-    parts.append(_segment(0xC0, frame + b"".join(bytes(component) for component in components)))
-    definitions = [_define_huffman(table, i % 2, i // 2) for i, table in enumerate(huffman)]
-    parts.append(_segment(0xC4, b"".join(definitions)))
-    selectors = b"".join(bytes([number, table << 4 | table]) for number, _, table in components)
-    parts.append(_segment(0xDA, bytes([len(components)]) + selectors + bytes([0, 63, 0])))
-    parts.extend((scan, b"\xff\xd9"))
+    components = b"".join(
+        bytes([number, factor << 4 | factor, number > 1]) for number, factor in enumerate(sampling, 1)
+    )
+    parts.append(_segment(process, struct.pack(">BHHB", 8, height, width, len(sampling)) + components))
     return b"".join(parts)
+
+
+def huffman_codes(definitions: Sequence[tuple[int, int, HuffmanTable]]) -> bytes:
+    """Define codes, given with their class (0 for DC, 1 for AC) and destination (0 to 3)."""
+    codes = [
+        bytes([kind << 4 | destination, *table.counts]) + table.symbols for kind, destination, table in definitions
+    ]
+    return _segment(0xC4, b"".join(codes))
+
+
+def scan(components: Sequence[tuple[int, int, int]], band: tuple[int, int, int, int]) -> bytes:
+    """Return the header of a scan.
+
+    components: the number of each, from 1 on, and the destinations of its codes for DC and for AC; 0 if it has none.
+    band: first and last zigzag position; point transform of the scan before, 0 if there was none, and of this one.
+    """
+    selectors = b"".join(bytes([number, dc << 4 | ac]) for number, dc, ac in components)
+    first, last, high, low = band
+    return _segment(0xDA, bytes([len(components)]) + selectors + bytes([first, last, high << 4 | low]))
 
 
 def metadata(icc: bytes | None, exif: bytes | None) -> bytes:

@@ -1,57 +1,74 @@
-"""What the search looks at: all of a small picture, chosen MCUs of a large one."""
+"""What a search looks at: all of a small picture, chosen MCUs of a large one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from codec import reference
+from codec.hvsm import block_errors, masking
+from codec.outcome import MEASURES, outcome
 from codec.tables import BLOCK
-from codec.transform import Plane, luma_plane
+from codec.transform import luma_plane
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from codec.picture import Picture
     from codec.quantise import Component
 
 LARGEST: Final = 4096
-"""MCUs that the search looks at: 1 megapixel in colour. A step of the search then takes less than 0.1 s."""
+"""MCUs that a search looks at: 1 megapixel in colour."""
 
-_COLUMNS: Final = 64
-"""MCUs per row of the picture that the chosen ones are put together to."""
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Mean errors of what a decoder shows.
+
+    inside, outside, whole: what `outcome.MEASURES` lists, in the region of interest, elsewhere (zeros if the region is
+        everything) and over the whole picture, `float64[4]` each.
+    """
+
+    inside: NDArray[np.float64]
+    outside: NDArray[np.float64]
+    whole: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A picture that stands for another, or is that picture.
+    """MCUs of a picture, one after the other: four luma blocks (one if grey) and one of each chroma component.
 
-    pixels: `uint8[h,w,3]` or `uint8[h,w]`.
-    planes, components: its coefficients, and the same with the weights of the blocks.
-    luma: coefficients of the luma that measures look at, `float32[⌈h/8⌉·⌈w/8⌉, 64]`.
-    region, rest: which of those blocks lie in the region of interest, and which outside of it, `bool[n]`.
-    times: how many MCUs of the picture each MCU of the sample stands for, `int64[m]`.
+    components: their coefficients, with masking and weights.
+    luma: coefficients of the luma that measures look at, `float32[n,64]`, which rounds otherwise than the encoder's.
+    masking: how strongly each block of `luma` hides errors, `float32[n]`.
+    region, rest: which luma blocks lie in the region of interest, and which outside of it, `bool[n]`.
+    times: how many MCUs of the picture each MCU stands for, `int64[m]`.
+    complete: whether these are all of the picture's MCUs, in their order.
     """
 
-    pixels: NDArray[np.uint8]
-    planes: tuple[Plane, ...]
     components: tuple[Component, ...]
     luma: NDArray[np.float32]
+    masking: NDArray[np.float32]
     region: NDArray[np.bool_]
     rest: NDArray[np.bool_]
     times: NDArray[np.int64]
+    complete: bool
 
     def times_of(self, number: int) -> NDArray[np.int64]:
         """How many blocks of the picture each block of a component stands for, `int64[n]`."""
-        last = self.planes[-1]
-        factor = self.planes[number].rows // last.rows
-        return _spread_out(self.times.reshape(last.rows, last.columns), factor).ravel()
+        return self.times.repeat(len(self.components[number].coefficients) // len(self.times))
 
-
-def _spread_out(values: NDArray[Any], factor: int) -> NDArray[Any]:
-    """Repeat each entry of `[r,c]` `factor` times along both axes."""
-    return values.repeat(factor, axis=0).repeat(factor, axis=1)
+    def errors(self, levels: tuple[NDArray[np.int16], ...], tables: tuple[NDArray[np.float32], ...]) -> Errors:
+        """Measure what a decoder shows of levels `int16[n,64]` per component."""
+        found = outcome(levels, tables, self.luma, self.masking).astype(np.float64)
+        counted = self.times_of(0) * (self.region | self.rest)
+        return Errors(
+            inside=found[self.region].mean(axis=0),
+            outside=found[self.rest].mean(axis=0) if self.rest.any() else np.zeros(len(MEASURES)),
+            whole=(counted @ found) / counted.sum(),
+        )
 
 
 def whole_blocks(size: tuple[int, int], grid: tuple[int, int]) -> NDArray[np.bool_]:
@@ -70,84 +87,76 @@ def _pick(candidates: NDArray[np.intp], count: int) -> NDArray[np.intp]:
     """
     if len(candidates) <= count:
         return candidates
-    number = np.arange(count)
-    within = number * ((np.sqrt(5) - 1) / 2) % 1
-    places = ((number + within) * len(candidates) / count).astype(np.intp)
-    picked: NDArray[np.intp] = candidates[places]
+    within = np.arange(count) * ((np.sqrt(5) - 1) / 2) % 1
+    bounds = np.arange(count + 1) * len(candidates) // count
+    picked: NDArray[np.intp] = candidates[bounds[:-1] + (within * np.diff(bounds)).astype(np.intp)]
     return picked
 
 
-def _tile(mcu: NDArray[np.intp], mcu_columns: int, side: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Row and column in the picture, each `[r·side, c·side]`, of what lies in MCUs `[r,c]` of `side` entries a side."""
-    row, column = np.divmod(mcu, mcu_columns)
-    offset = np.arange(side)
-    rows = side * row[:, None, :, None] + offset[None, :, None, None]
-    columns = side * column[:, None, :, None] + offset[None, None, None, :]
-    shape = (mcu.shape[0] * side, mcu.shape[1] * side)
-    full = (mcu.shape[0], side, mcu.shape[1], side)
-    return np.broadcast_to(rows, full).reshape(shape), np.broadcast_to(columns, full).reshape(shape)
+def _choose(inside: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Choose MCUs, up to a quarter from outside the region of interest `bool[m]`, and tell how many each stands for."""
+    if len(inside) <= LARGEST:
+        return np.arange(len(inside)), np.ones(len(inside), np.int64)
+    within, without = np.flatnonzero(inside), np.flatnonzero(~inside)
+    chosen = _pick(within, LARGEST - min(len(without), LARGEST // 4))
+    others = _pick(without, LARGEST - len(chosen))
+    shares = [
+        np.full(len(part), round(len(every) / max(len(part), 1)), np.int64)
+        for part, every in ((chosen, within), (others, without))
+    ]
+    return np.concatenate((chosen, others)), np.concatenate(shares)
 
 
-def sample(
-    pixels: NDArray[np.uint8],
-    planes: tuple[Plane, ...],
-    components: tuple[Component, ...],
-    interesting: NDArray[np.bool_],
-) -> Sample:
-    """Take the sample of a picture whose luma blocks `bool[n]` are of interest or not.
+def sample(picture: Picture) -> Sample:
+    """Take the sample of a picture.
 
     If none of the blocks of interest lies wholly in the picture, all that do are of interest.
     """
-    luma, last = planes[0], planes[-1]
-    whole = whole_blocks(pixels.shape[:2], (luma.rows, luma.columns))
-    interesting = interesting.reshape(whole.shape)
+    luma, last = picture.planes[0], picture.planes[-1]
+    factor = luma.columns // last.columns
+    whole = whole_blocks(picture.size, (luma.rows, luma.columns))
+    interesting = picture.interesting.reshape(whole.shape)
     if not (whole & interesting).any():
         interesting = whole
-    region, rest = whole & interesting, whole & ~interesting
-    if last.rows * last.columns > LARGEST:
-        return _excerpt(pixels, planes, components, region, rest)
-    measured = luma_plane(reference.luma(pixels))
-    crop = np.s_[: measured.rows, : measured.columns]
-    times = np.ones(last.rows * last.columns, np.int64)
-    return Sample(pixels, planes, components, measured.coefficients, region[crop].ravel(), rest[crop].ravel(), times)
+    inside = (whole & interesting).reshape(last.rows, factor, last.columns, factor).any(axis=(1, 3)).ravel()
+    mcu, times = _choose(inside)
 
-
-def _excerpt(
-    pixels: NDArray[np.uint8],
-    planes: tuple[Plane, ...],
-    components: tuple[Component, ...],
-    region: NDArray[np.bool_],
-    rest: NDArray[np.bool_],
-) -> Sample:
-    """Take MCUs from the region of interest, and up to a quarter from elsewhere, and put them side by side."""
-    luma, last = planes[0], planes[-1]
-    factor = luma.columns // last.columns
-    inside = region.reshape(last.rows, factor, last.columns, factor).any(axis=(1, 3)).ravel()
-    every = tuple(np.flatnonzero(kind) for kind in (inside, ~inside))
-    within = _pick(every[0], LARGEST - min(len(every[1]), LARGEST // 4))
-    without = _pick(every[1], LARGEST - len(within))
-    chosen = np.concatenate((within, without))
-
-    # Gaps in the last row are filled with copies that count for nothing.
-    rows = -(-len(chosen) // _COLUMNS)
-    mcu = np.resize(chosen, (rows, _COLUMNS))
-    times = np.zeros(rows * _COLUMNS, np.int64)
-    times[: len(within)] = round(len(every[0]) / len(within))
-    if len(without):
-        times[len(within) : len(chosen)] = round(len(every[1]) / len(without))
-    counts = _spread_out(times.reshape(mcu.shape) > 0, factor)
-
-    block = _tile(mcu, last.columns, factor)
-    blocks = (block[0] * luma.columns + block[1]).ravel()
-    parts = tuple(part.subset(blocks if part.number == 0 else mcu.ravel()) for part in components)
-    grids = tuple(
-        Plane(part.coefficients, mcu.shape[0] * scale, mcu.shape[1] * scale)
-        for part, scale in zip(parts, (factor, 1, 1), strict=False)
-    )
-    row, column = _tile(mcu, last.columns, factor * BLOCK)
-    height, width = pixels.shape[:2]
-    picture = pixels[np.minimum(row, height - 1), np.minimum(column, width - 1)]
-    measured = luma_plane(reference.luma(picture)).coefficients
+    row, column = np.divmod(mcu, last.columns)
+    offset = np.arange(factor)
+    rows = (factor * row[:, None, None] + offset[None, :, None]).repeat(factor, axis=2).ravel()
+    columns = (factor * column[:, None, None] + offset[None, None, :]).repeat(factor, axis=1).ravel()
+    blocks = rows * luma.columns + columns
+    measured = luma_plane(reference.luma(_pixels(picture.pixels, row, column, factor * BLOCK))).coefficients
     return Sample(
-        picture, grids, parts, measured, (region[block] & counts).ravel(), (rest[block] & counts).ravel(), times
+        components=tuple(part.subset(blocks if part.number == 0 else mcu) for part in picture.components),
+        luma=measured,
+        masking=masking(measured),
+        region=(whole & interesting)[rows, columns],
+        rest=(whole & ~interesting)[rows, columns],
+        times=times,
+        complete=len(mcu) == len(inside),
     )
+
+
+def shown_error(picture: Picture, whole: Sample, decoded: NDArray[np.uint8], measure: int) -> float:
+    """Return the mean error in the region of interest of a decoded file, in squared grey levels.
+
+    whole: a sample that is complete.
+    decoded: `uint8[h,w,3]` or `uint8[h,w]`.
+    measure: which of the first three of `outcome.MEASURES`.
+    """
+    luma, last = picture.planes[0], picture.planes[-1]
+    row, column = np.divmod(np.arange(len(whole.times)), last.columns)
+    side = luma.columns // last.columns * BLOCK
+    copy = luma_plane(reference.luma(_pixels(decoded, row, column, side))).coefficients
+    errors = block_errors(whole.luma, copy)[measure - 1] if measure else ((whole.luma - copy) ** 2).mean(axis=1)
+    return float(errors[whole.region].mean(dtype=np.float64))
+
+
+def _pixels(pixels: NDArray[np.uint8], row: NDArray[np.intp], column: NDArray[np.intp], side: int) -> NDArray[np.uint8]:
+    """Pixels `uint8[m·side, side, …]` of the MCUs at these places, one below the other; edges are replicated."""
+    offset = np.arange(side)
+    rows = np.minimum(side * row[:, None] + offset, pixels.shape[0] - 1)
+    columns = np.minimum(side * column[:, None] + offset, pixels.shape[1] - 1)
+    taken = pixels[rows[:, :, None], columns[:, None, :]]
+    return np.ascontiguousarray(taken.reshape(-1, side, *pixels.shape[2:]))

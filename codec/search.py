@@ -1,8 +1,4 @@
-"""Search for the operating point: the coarsest that keeps a promise, measured on what libjpeg decodes.
-
-PSNR-HVS-M is an 8×8 DCT measure and could be read off the coefficients. But a decoder rounds to whole grey levels and
-clips to 0..255, which at quality 75 moves it by 1 to 2 dB, and not alike for two encoders; so each step decodes.
-"""
+"""Search for the coarsest operating point that keeps a promise on quality."""
 
 from __future__ import annotations
 
@@ -11,21 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from codec import assemble, reference, weights
-from codec.hvsm import block_errors
+from codec import weights
+from codec.libjpeg import floor_quality, libjpeg_levels, libjpeg_tables
 from codec.point import Point, costs, first_levels
-from codec.transform import luma_plane
 
 if TYPE_CHECKING:
-    from codec.sample import Sample
+    from codec.sample import Errors, Sample
+    from codec.tuning import Tuning
 
-COARSEST: Final = 10**0.5
-"""How much coarser than inside the region the steps of the floor outside are at strength 1: 2.0 at the default."""
-
-_START: Final = 1.0
-"""First scale tried, over libjpeg's at the same quality: where the search ends on most pictures."""
-_CLOSE: Final = 0.97
-"""A share of the error allowed that is close enough to it: 0.13 dB, about 0.5 % of the bytes."""
+_CLOSE: Final = 0.975
+"""A share of the error allowed that is close enough to it: 0.11 dB, about 0.4 % of the bytes."""
 _STEPS: Final = 8
 """Most steps of a search for one scale; 3 to 4 are usual."""
 _ADJACENT: Final = 1.015
@@ -43,14 +34,12 @@ _ROUNDS: Final = 4
 class Trial:
     """What was measured at an operating point.
 
-    size_bytes: of the sample, as a baseline file.
-    inside, outside: visible error in the region of interest and elsewhere, in squared grey levels.
+    bits: of the AC symbols in a baseline file of the sample, each MCU counted as often as it stands for.
     """
 
     point: Point
-    size_bytes: int
-    inside: float
-    outside: float
+    bits: float
+    errors: Errors
 
     @property
     def scale(self) -> float:
@@ -60,41 +49,34 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Largest visible errors allowed in the region of interest and elsewhere, in squared grey levels."""
+    """Largest errors allowed in the region of interest and elsewhere, and in which of `outcome.MEASURES`."""
 
     inside: float
     outside: float
+    measure: int
 
     def share(self, trial: Trial) -> float:
         """Return how much of what is allowed a trial uses; up to 1 it is within the limits."""
-        pairs = ((trial.inside, self.inside), (trial.outside, self.outside))
-        return max(error / limit if limit > 0 else (np.inf if error > 0 else 0.0) for error, limit in pairs)
+        errors = trial.errors
+        pairs = ((errors.inside[self.measure], self.inside), (errors.outside[self.measure], self.outside))
+        return max(float(error / limit) if limit > 0 else (np.inf if error > 0 else 0.0) for error, limit in pairs)
 
 
-def _visible_errors(sample: Sample, jpeg: bytes) -> tuple[float, float]:
-    """Mean visible error of a JPEG of the sample in the region of interest and elsewhere."""
-    copy = luma_plane(reference.luma(reference.decode(jpeg))).coefficients
-    masked = block_errors(sample.luma, copy)[1]
-    outside = masked[sample.rest].mean(dtype=np.float64) if sample.rest.any() else 0
-    return float(masked[sample.region].mean(dtype=np.float64)), float(outside)
-
-
-class _Search:
+class Search:
     """Tries operating points on a sample; the symbols' costs come from the point tried before."""
 
-    def __init__(self, sample: Sample, scale: float) -> None:
+    def __init__(self, sample: Sample, tuning: Tuning, scale: float) -> None:
         self._sample = sample
+        self._tuning = tuning
         self._times = [sample.times_of(part.number) for part in sample.components]
-        self._bits = costs(first_levels(sample.components, scale), self._times)
+        self._bits, _ = costs(first_levels(tuning, sample.components, scale), self._times)
 
     def attempt(self, scale: float, contrast: float, thrift: float = 1.0) -> Trial:
-        """Quantise the sample at a point, write it, decode it and measure it."""
-        sample = self._sample
-        point = Point(scale, thrift, contrast, self._bits)
-        levels = point.levels(sample.components)
-        jpeg = assemble.baseline(sample.pixels.shape[:2], sample.planes, point.tables(), levels)
-        self._bits = costs(levels, self._times)
-        return Trial(point, len(jpeg), *_visible_errors(sample, jpeg))
+        """Quantise the sample at a point and measure what a decoder would show."""
+        point = Point(self._tuning, scale, thrift, contrast, self._bits)
+        levels = point.levels(self._sample.components)
+        self._bits, bits = costs(levels, self._times)
+        return Trial(point, bits, self._sample.errors(levels, point.tables()))
 
     def coarsest(self, limits: Limits, scale: float, contrast: float) -> Trial | None:
         """Find the largest scale within limits, starting from a guess.
@@ -152,38 +134,49 @@ def _between(good: Trial, bad: Trial, limits: Limits) -> float:
     return float(good.scale * (bad.scale / good.scale) ** part)
 
 
-def libjpeg_scale(quality: int) -> float:
-    """Return what libjpeg multiplies Annex K's steps with at a quality of 1 to 100; for its 0 at 100 it is 0.01."""
-    return (50 / quality) if quality < 50 else max(2 - quality / 50, 0.01)  # noqa: PLR2004  the formula's own corner
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """What libjpeg's own levels make of a sample at a quality: errors, and bits as in `Trial`."""
+
+    bits: float
+    errors: Errors
 
 
-def floor_quality(quality: int, strength: float) -> int:
-    """Return libjpeg's quality of the floor outside the region: steps `COARSEST^strength` times as coarse."""
-    scale = libjpeg_scale(quality) * COARSEST**strength
-    return max(1, int(50 / scale if scale > 1 else 100 - 50 * scale))
+def plain(sample: Sample, quality: int) -> Plain:
+    """Measure what libjpeg would do at a quality of 1 to 100."""
+    levels = libjpeg_levels(sample.components, quality)
+    _, bits = costs(levels, [sample.times_of(part.number) for part in sample.components])
+    return Plain(bits, sample.errors(levels, libjpeg_tables(quality)))
 
 
-def at_quality(sample: Sample, quality: int, strength: float) -> tuple[Trial | None, float]:
+def at_quality(
+    sample: Sample, tuning: Tuning, quality: int, strength: float, start: tuple[float, float]
+) -> tuple[Trial | None, Plain]:
     """Find the point that is as good as libjpeg inside the region, and outside as good as at its `floor_quality`.
 
-    Returns what was measured there and libjpeg's own error inside the region. There is no point where libjpeg's own
-    file is the smaller one.
+    Returns what was measured there and of libjpeg's own levels. There is no point where those take fewer bits.
+
+    start: the scale to start at, and what to multiply the error with that is allowed inside.
     """
-    plain = reference.libjpeg(sample.pixels, quality, optimize=True)
-    inside, _ = _visible_errors(sample, plain)
-    _, outside = _visible_errors(sample, reference.libjpeg(sample.pixels, floor_quality(quality, strength)))
-    scale = _START * libjpeg_scale(quality)
+    own = plain(sample, quality)
+    measure = tuning.promise
+    outside = np.inf
+    if sample.rest.any():
+        outside = float(plain(sample, floor_quality(quality, strength)).errors.outside[measure])
+    scale, slack = start
+    inside = slack * float(own.errors.inside[measure])
     contrast = 1.0
-    search = _Search(sample, scale)
+    search = Search(sample, tuning, scale)
     for left in range(_ROUNDS, 0, -1):
         # Weights that are all alike are as far as the contrast goes; from there on only finer tables help the rest.
         contrast = contrast if left > 1 else 0.0
-        trial = search.coarsest(Limits(inside, np.inf if contrast else outside), scale, contrast)
-        if trial is None or trial.size_bytes > len(plain):
+        trial = search.coarsest(Limits(inside, np.inf if contrast else outside, measure), scale, contrast)
+        if trial is None or trial.bits > own.bits:
             break
-        if trial.outside <= outside:
-            return trial, inside
-        excess = np.log(trial.outside / outside) if outside > 0 else np.inf
+        found = float(trial.errors.outside[measure])
+        if found <= outside:
+            return trial, own
+        excess = np.log(found / outside) if outside > 0 else np.inf
         contrast = max(contrast - _RELIEF * float(excess / (-np.log(weights.FLOOR) * strength)), 0.0)
         scale = trial.scale
-    return None, inside
+    return None, own

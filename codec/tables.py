@@ -61,5 +61,31 @@ ANNEX_K_CHROMA: Final = _parse(_K2)
 CSF: Final = np.float32(1.608443 * 16) / ANNEX_K_LUMA
 MASKING: Final = (np.float32(10) / ANNEX_K_LUMA) ** 2
 
+# How much SSIMULACRA2 falls with the squared error of each coefficient, over the mean of luma: the measure's gradient
+# at files of quality 50, 75 and 90, times the error there, summed over six Kodak pictures; made symmetric. Chroma is at
+# half the resolution, the geometric mean of Cb and Cr. `benchmarks/ssimulacra2_sensitivity.py` measures it.
+_SSIMULACRA2_LUMA = """
+    11.08  6.16  0.85  1.80  0.51  0.84  0.41  0.57
+     6.16  6.06  0.69  1.34  0.42  0.75  0.37  0.47
+     0.85  0.69  0.70  0.69  0.43  0.50  0.37  0.33
+     1.80  1.34  0.69  0.77  0.43  0.51  0.37  0.36
+     0.51  0.42  0.43  0.43  0.41  0.38  0.34  0.34
+     0.84  0.75  0.50  0.51  0.38  0.42  0.37  0.37
+     0.41  0.37  0.37  0.37  0.34  0.37  0.35  0.34
+     0.57  0.47  0.33  0.36  0.34  0.37  0.34  0.33
+"""
+_SSIMULACRA2_CHROMA = """
+    22.25  6.69  2.63  3.16  1.54  2.43  2.22  2.03
+     6.69  5.76  2.25  2.95  1.43  1.89  1.69  1.58
+     2.63  2.25  2.28  2.33  1.28  1.94  1.58  1.25
+     3.16  2.95  2.33  2.24  1.45  1.80  1.48  1.48
+     1.54  1.43  1.28  1.45  1.26  1.36  1.31  1.24
+     2.43  1.89  1.94  1.80  1.36  1.44  1.27  1.20
+     2.22  1.69  1.58  1.48  1.31  1.27  0.78  0.91
+     2.03  1.58  1.25  1.48  1.24  1.20  0.91  0.83
+"""
+SSIMULACRA2_LUMA: Final = _parse(_SSIMULACRA2_LUMA)
+SSIMULACRA2_CHROMA: Final = _parse(_SSIMULACRA2_CHROMA)
+
 LARGEST_STEP: Final = 255
 """Largest entry of a quantisation table that a baseline decoder accepts (T.81, B.2.4.1, Pq = 0)."""

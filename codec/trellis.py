@@ -2,124 +2,155 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numba import float32, int16
 
-from codec.kernel import helper, kernel, reads, writes
-from codec.symbols import EOB, LARGEST_LEVEL, LAST, LONGEST_RUN, ZRL, size_of
+from codec.kernel import helper, kernel, reads, trailing_zeros, writes
+from codec.symbols import EOB, LARGEST_LEVEL, LAST, LONGEST_RUN, ZRL
+from codec.tables import MASKING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_THRESHOLD: Final = np.where(np.arange(64) > 0, 1 / MASKING, 0).astype(np.float32)
+"""What masking hides at each position, per grey level of its strength."""
+_SIZES: Final = np.frexp(np.arange(LARGEST_LEVEL + 1))[1].astype(np.uint8)
+"""Number of bits of each magnitude (T.81, table F.1)."""
+_BELOW: Final = 64
+"""Marks the level one size below the nearest."""
+
 
 # The limit of AC levels holds no DC level back: at a step of 1 that is at most 1024.
 @helper
-def _nearest(magnitude: Any, inverse: Any) -> Any:
-    return min(np.int64(magnitude * inverse + np.float32(0.5)), np.int64(LARGEST_LEVEL))
+def _round(coefficients: Any, inverse: Any, levels: Any) -> None:
+    for k in range(64):
+        scaled = coefficients[k] * inverse[k]
+        level = np.int32(min(abs(scaled) + np.float32(0.5), np.float32(LARGEST_LEVEL)))
+        levels[k] = level if scaled >= 0 else -level
 
 
 @kernel(reads(float32, 2), reads(float32, 1), writes(int16, 2))
 def _round_kernel(coefficients: Any, table: Any, levels: Any) -> None:
     inverse = np.float32(1) / table
     for n in range(coefficients.shape[0]):
-        for k in range(64):
-            level = _nearest(abs(coefficients[n, k]), inverse[k])
-            levels[n, k] = level if coefficients[n, k] >= 0 else -level
+        _round(coefficients[n], inverse, levels[n])
 
 
-# The cheapest way to a level at position k: over all earlier candidates i that may be the non-zero level before it, and
-# over the two levels that can win. Of levels that share a size only the one nearest to C_k can: the nearest of all,
-# and one size below it 2^(size−1) − 1. `fits` holds what their errors cost. The search stops as soon as no earlier
-# candidate can be cheaper, which `least` tells. Returns the cost, the candidate before, and which of the two levels.
+# What an error costs: all of it counts by `squared`, and what the block's masking does not hide by `visible` (the
+# threshold of PSNR-HVS-M, see hvsm.py).
 @helper
-def _cheapest(  # noqa: PLR0913, PLR0917  numba takes no structures of arrays
-    k: Any, count: Any, place: Any, best: Any, least: Any, fits: Any, size: Any, scale: Any, bits: Any
-) -> Any:
-    bound = min(fits[0], fits[1])
-    total = np.float32(np.inf)
-    source, choice = 0, 0
-    for i in range(count, -1, -1):
-        if least[i] + bound >= total:
-            break
-        run = k - place[i] - 1
-        long_runs = bits[ZRL] * (run >> 4)
-        symbol = ((run & LONGEST_RUN) << 4) + size
-        trial = best[i] + fits[0] + scale * (bits[symbol] + long_runs)
-        if trial < total:
-            total, source, choice = trial, i, 0
-        if size > 1:
-            trial = best[i] + fits[1] + scale * (bits[symbol - 1] + long_runs)
-            if trial < total:
-                total, source, choice = trial, i, 1
-    return total, source, choice
+def _error_cost(error: Any, hidden: Any, squared: Any, visible: Any) -> Any:
+    seen = max(error - hidden, np.float32(0))
+    return squared * error * error + visible * seen * seen
 
 
-# The last candidate to keep: all after it become zeros, and the block pays for EOB unless it ends in a level.
-@helper
-def _cheapest_end(count: Any, place: Any, best: Any, end: Any) -> Any:
-    total = np.float32(np.inf)
-    last = 0
-    for i in range(count + 1):
-        trial = best[i] + (end if place[i] < LAST else np.float32(0))
-        if trial < total:
-            total, last = trial, i
-    return last
-
-
-# Minimises  Σ_k v_k·(|C_k| − q_k·l_k)² + λ·bits(l)  over the AC levels of a block by dynamic programming along the
-# zigzag. With Z(k) = Σ_(j ≤ k) v_j·C_j², the cost of zeros, the least cost of everything up to a non-zero level at k is
+# Minimises  Σ_k D_k(|C_k| − q_k·l_k) + λ·bits(l)  over the AC levels of a block by dynamic programming along the
+# zigzag. A position whose nearest level is zero stays zero, so only the others, the candidates, are walked. Counted
+# from the cost of a block of zeros, the least cost of everything up to a non-zero level at k is
 #
-#     J(k) = min over i < k, l of  J(i) + Z(k−1) − Z(i) + v_k·(|C_k| − q_k·l)² + λ·bits(run, size(l)),
+#     J(k) = min over i < k, l of  J(i) + D_k(|C_k| − q_k·l) − D_k(|C_k|) + λ·bits(run, size(l)).
 #
-# and `best` holds J − Z. A position whose nearest level is zero stays zero. Runs above 15 pay for ZRL, and a block that
-# ends early for EOB (T.81, F.1.2.2).
+# Of levels that share a size only the one nearest to C_k can win: the nearest of all, and one size below it 2^(size−1)
+# − 1, which for size 1 is no level. The search for i goes backwards and stops as soon as no earlier candidate can be
+# cheaper, which `least` and the second row of `bits` tell. Runs above 15 pay for ZRL, and a block that ends early for
+# EOB (T.81, F.1.2.2). All is in one function, with its state in registers: a call takes longer than a step.
 @kernel(
+    reads(float32, 2),
     reads(float32, 2),
     reads(float32, 1),
     reads(float32, 1),
-    reads(float32, 1),
-    reads(float32, 1),
+    reads(float32, 2),
     writes(int16, 2),
 )
-def _trellis_kernel(coefficients: Any, table: Any, weight: Any, cost: Any, bits: Any, levels: Any) -> None:
-    inverse = np.float32(1) / table
-    place = np.zeros(64, np.int64)  # zigzag position of each candidate; candidate 0 is the start of the block
-    best = np.zeros(64, np.float32)
-    least = np.zeros(64, np.float32)  # smallest `best` of this and all earlier candidates
-    before = np.zeros(64, np.int64)
-    chosen = np.zeros(64, np.int64)
-    fits = np.zeros(2, np.float32)
+def _trellis_kernel(  # noqa: C901, PLR0915  one walk over the candidates, with its state in registers
+    coefficients: Any, constants: Any, masking: Any, cost: Any, bits: Any, levels: Any
+) -> None:
+    place = np.zeros(65, np.uint8)  # zigzag position of each candidate; candidate 0 is the start of the block
+    before = np.zeros(65, np.uint8)  # the candidate before each, with _BELOW where the smaller level is the one
+    best = np.zeros(65, np.float32)
+    least = np.zeros(65, np.float32)  # smallest `best` of this and all earlier candidates
+    work = np.zeros((2, 64), np.float32)  # nearest level, and what it costs more than zero
     for n in range(coefficients.shape[0]):
-        level = _nearest(abs(coefficients[n, 0]), inverse[0])
-        levels[n, 0] = level if coefficients[n, 0] >= 0 else -level
-        levels[n, 1:] = 0
-        zeros = np.float32(0)
-        count = 0
-        for k in range(1, 64):
+        scale = cost[n]
+        hides = masking[n]
+        for k in range(64):
             magnitude = abs(coefficients[n, k])
-            start = zeros
-            zeros += weight[k] * magnitude * magnitude
-            level = _nearest(magnitude, inverse[k])
-            if level == 0:
-                continue
-            size = size_of(level)
-            smaller = (1 << (size - 1)) - 1
-            fits[0] = start + weight[k] * (magnitude - table[k] * level) ** 2
-            fits[1] = start + weight[k] * (magnitude - table[k] * smaller) ** 2
-            total, source, choice = _cheapest(k, count, place, best, least, fits, size, cost[n], bits)
-            count += 1
-            place[count] = k
-            before[count] = source
-            chosen[count] = smaller if choice else level
-            best[count] = total - zeros
-            least[count] = min(least[count - 1], best[count])
-        i = _cheapest_end(count, place, best, cost[n] * bits[EOB])
-        while i > 0:
-            k = place[i]
-            levels[n, k] = chosen[i] if coefficients[n, k] >= 0 else -chosen[i]
-            i = before[i]
+            hidden = hides * constants[2, k]
+            level = np.floor(min(magnitude * constants[0, k] + np.float32(0.5), np.float32(LARGEST_LEVEL)))
+            error = abs(magnitude - constants[1, k] * level)
+            work[0, k] = level
+            work[1, k] = _error_cost(error, hidden, constants[3, k], constants[4, k]) - _error_cost(
+                magnitude, hidden, constants[3, k], constants[4, k]
+            )
+        rest = np.int64(0)
+        for k in range(64):
+            rest |= np.int64(work[0, k] > 0) << k
+            levels[n, k] = 0
+        level = np.int16(work[0, 0])
+        levels[n, 0] = level if coefficients[n, 0] >= 0 else -level
+        rest &= ~1
+        number = np.int64(0)
+        while rest:
+            position = np.uint32(trailing_zeros(rest))
+            rest &= rest - 1
+            number += 1
+            whole = np.uint32(work[0, position])
+            size = np.int64(_SIZES[whole])
+            fit = work[1, position]
+            fit_below = np.float32(np.inf)
+            if whole > 1:
+                magnitude = abs(coefficients[n, position])
+                hidden = hides * constants[2, position]
+                error = magnitude - constants[1, position] * np.float32((1 << (size - 1)) - 1)
+                fit_below = _error_cost(error, hidden, constants[3, position], constants[4, position]) - _error_cost(
+                    magnitude, hidden, constants[3, position], constants[4, position]
+                )
+            bound = min(fit, fit_below)
+            total = np.float32(np.inf)
+            found: Any = np.int64(0)
+            for i in range(number - 1, -1, -1):
+                run = np.int64(position) - np.int64(place[np.uint32(i)]) - 1
+                symbol = np.uint32(((run & LONGEST_RUN) << 4) + size)
+                long_runs = bits[0, ZRL] * np.float32(run >> 4)
+                if least[np.uint32(i)] + bound + scale * (bits[1, symbol] + long_runs) >= total:
+                    break
+                trial = best[np.uint32(i)] + fit + scale * (bits[0, symbol] + long_runs)
+                found = i if trial < total else found
+                total = min(trial, total)
+                trial = best[np.uint32(i)] + fit_below + scale * (bits[0, np.uint32(symbol - 1)] + long_runs)
+                found = (i | _BELOW) if trial < total else found
+                total = min(trial, total)
+            place[np.uint32(number)] = position
+            before[np.uint32(number)] = found
+            best[np.uint32(number)] = total
+            least[np.uint32(number)] = min(least[np.uint32(number - 1)], total)
+        end = scale * bits[0, EOB]
+        last = np.uint32(number)
+        total = best[last] + (end if place[last] < LAST else np.float32(0))
+        for i in range(number - 1, -1, -1):
+            if least[np.uint32(i)] + end > total:
+                break
+            trial = best[np.uint32(i)] + end
+            last = np.uint32(i) if trial <= total else last
+            total = min(trial, total)
+        while last > 0:
+            position = place[last]
+            nearest = np.int64(work[0, position])
+            smaller = (1 << (np.int64(_SIZES[np.uint32(nearest)]) - 1)) - 1
+            value = smaller if before[last] & _BELOW else nearest
+            levels[n, position] = value if coefficients[n, position] >= 0 else -value
+            last = np.uint32(before[last] & (_BELOW - 1))
+
+
+# For each symbol the fewest bits, with those of ZRL, that a run as long or longer takes, before a level of its size or
+# of one less. Of runs above 15 this is on top of the ZRL that all of them take.
+def _fewest(bits: NDArray[np.float32]) -> NDArray[np.float32]:
+    of_size = bits.reshape(LONGEST_RUN + 1, LONGEST_RUN + 1).copy()
+    of_size[:, 2:] = np.minimum(of_size[:, 2:], of_size[:, 1:-1])
+    longer = np.minimum(of_size[::-1], of_size.min(axis=0) + bits[ZRL])
+    return np.asarray(np.minimum.accumulate(longer)[::-1], np.float32).ravel()
 
 
 def nearest(coefficients: NDArray[np.float32], table: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -132,7 +163,8 @@ def nearest(coefficients: NDArray[np.float32], table: NDArray[np.float32]) -> ND
 def trellis(
     coefficients: NDArray[np.float32],
     table: NDArray[np.float32],
-    weight: NDArray[np.float32],
+    costs: NDArray[np.float32],
+    masking: NDArray[np.float32],
     cost_per_bit: NDArray[np.float32],
     bits: NDArray[np.float32],
 ) -> NDArray[np.int16]:
@@ -143,10 +175,13 @@ def trellis(
     Args:
         coefficients: in zigzag order, as everything here.
         table: quantisation steps, `float32[64]`.
-        weight: what a squared error costs at each position, `float32[64]`.
+        costs: what the square of an error costs at each position, and what that of the part costs which masking does
+            not hide, `float32[2,64]`.
+        masking: how strongly each block hides errors, in grey levels, `float32[n]`.
         cost_per_bit: λ of each block, `float32[n]`.
         bits: length of each AC symbol (run · 16 + size) with its extra bits, `float32[256]`.
     """
     levels = np.empty(coefficients.shape, np.int16)
-    _trellis_kernel(coefficients, table, weight, cost_per_bit, bits, levels)
+    constants = np.stack((np.float32(1) / table, table, _THRESHOLD, *costs))
+    _trellis_kernel(coefficients, constants, masking, cost_per_bit, np.stack((bits, _fewest(bits))), levels)
     return levels

@@ -122,7 +122,7 @@ def test_a_quality_is_that_of_the_last_file(picture):
     assert encoded.data == _save(make_mosaic(picture("cat"), _ellipse(), method), 83)
     assert encoded.final_quality == 83
     assert (encoded.width, encoded.height, encoded.subsampling) == (397, 299, "4:2:0")
-    assert (encoded.scale, encoded.lagrangian, encoded.psnr_hvs_m_db, encoded.libjpeg_psnr_hvs_m_db) == (None,) * 4
+    assert (encoded.scale, encoded.lagrangian, encoded.measured_db, encoded.libjpeg_db) == (None,) * 4
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.01, 0.2])

@@ -1,78 +1,170 @@
-"""The excerpt of a large picture: the same blocks, in the right place, counted as often as they stand for."""
+"""The sample of a picture: the right blocks, MCU by MCU, counted as often as they stand for."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from codec import hvsm, libjpeg, outcome, reference, transform
 from codec import sample as module
-from codec import transform
-from codec.quantise import component
+from codec.picture import Picture, prepare
 
 
-def _parts(pixels: np.ndarray):
-    planes = transform.to_planes(pixels)
-    random = np.random.default_rng(0)
-    parts = tuple(
-        component(number, plane, random.random(len(plane.coefficients)).astype(np.float32))
-        for number, plane in enumerate(planes)
-    )
-    return planes, parts
+def _disc(side: int = 40) -> np.ndarray:
+    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
+    return np.clip(1.3 - 1.6 * np.hypot(y, x), 0, 1)
 
 
-def _disc(plane: transform.Plane) -> np.ndarray:
-    y, x = np.mgrid[0 : plane.rows, 0 : plane.columns]
-    return np.hypot(y - plane.rows / 2, x - plane.columns / 2).ravel() < plane.rows / 3
+def _places(taken: module.Sample, picture: Picture) -> np.ndarray:
+    """Number in the picture of each MCU of the sample, found by its last component, whose blocks all differ."""
+    blocks = picture.components[-1].coefficients
+    originals = {row.tobytes(): number for number, row in enumerate(blocks)}
+    assert len(originals) == len(blocks)
+    return np.array([originals[row.tobytes()] for row in taken.components[-1].coefficients])
+
+
+@pytest.fixture
+def textured():
+    """Pictures of which no two blocks are alike."""
+
+    def make(*shape: int) -> np.ndarray:
+        return np.random.default_rng(sum(shape)).integers(0, 256, shape, dtype=np.uint8)
+
+    return make
+
+
+@pytest.mark.parametrize("shape", [(120, 200, 3), (93, 131, 3), (120, 200), (61, 75), (5, 40, 3)])
+@pytest.mark.parametrize("largest", [4096, 12])
+def test_mcus_are_taken_whole_with_all_that_belongs_to_them(textured, monkeypatch, shape, largest):
+    monkeypatch.setattr(module, "LARGEST", largest)
+    pixels = textured(*shape)
+    picture = prepare(pixels, _disc(), 0.6)
+    taken = module.sample(picture)
+    mcu = _places(taken, picture)
+    assert len(taken.times) == len(mcu) == min(len(picture.components[-1].coefficients), largest)
+    assert len(set(mcu.tolist())) == len(mcu)
+    luma = picture.planes[0]
+    if len(shape) == 3:
+        top_left = 2 * (mcu // (luma.columns // 2)) * luma.columns + 2 * (mcu % (luma.columns // 2))
+        blocks = np.stack(
+            (top_left, top_left + 1, top_left + luma.columns, top_left + luma.columns + 1), axis=1
+        ).ravel()
+    else:
+        blocks = mcu
+    for part, original in zip(taken.components, picture.components, strict=True):
+        places = blocks if part.number == 0 else mcu
+        assert np.array_equal(part.coefficients, original.coefficients[places])
+        assert np.array_equal(part.masking, original.masking[places])
+        assert np.array_equal(part.weight, original.weight[places])
+    measured = transform.luma_plane(_padded(reference.luma(pixels), 16 if len(shape) == 3 else 8)).coefficients[blocks]
+    assert np.array_equal(taken.luma, measured)
+    assert np.array_equal(taken.masking, hvsm.masking(measured))
+
+
+def _padded(luma: np.ndarray, multiple: int) -> np.ndarray:
+    return np.pad(luma, [(0, -side % multiple) for side in luma.shape], mode="edge")
+
+
+@pytest.mark.parametrize("name", ["coffee", "camera", "cat"])
+def test_a_small_picture_is_its_own_sample_in_order(picture, name):
+    pixels = picture(name)
+    prepared = prepare(pixels, _disc(), 0.6)
+    taken = module.sample(prepared)
+    assert (taken.times == 1).all()
+    assert np.array_equal(taken.components[-1].coefficients, prepared.components[-1].coefficients)
+    assert len(taken.region) == len(taken.rest) == len(taken.luma) == len(prepared.components[0].coefficients)
+    assert not (taken.region & taken.rest).any()
+    assert (taken.region | taken.rest).sum() == (pixels.shape[0] // 8) * (pixels.shape[1] // 8)
+    assert taken.region.any()
+    assert taken.rest.any()
+    for part in taken.components:
+        assert np.array_equal(taken.times_of(part.number), np.ones(len(part.coefficients)))
+
+
+def test_the_region_is_where_the_map_has_half_its_highest_value(picture):
+    importance = np.zeros((25, 38))
+    importance[:, :19] = 0.6
+    taken = module.sample(prepare(picture("coffee"), importance, 0.6))
+    share = taken.region.sum() / (taken.region | taken.rest).sum()
+    assert share == pytest.approx(0.5, abs=0.03)
+    everything = module.sample(prepare(picture("coffee"), None, 0.6))
+    assert everything.region.sum() == (400 // 8) * (600 // 8)
+    assert not everything.rest.any()
+
+
+def test_interest_in_no_whole_block_is_interest_in_all(textured):
+    # The last 4 of 84 columns, which make no whole block, are the only ones of interest.
+    taken = module.sample(prepare(textured(16, 84, 3), np.eye(1, 21, 20), 1))
+    assert taken.region.sum() == 2 * 10
+    assert not taken.rest.any()
+
+
+@pytest.mark.parametrize(("shape", "count"), [((3, 5, 3), 1), ((3, 40, 3), 5), ((7, 7), 1), ((20, 3), 2)])
+def test_a_side_shorter_than_a_block_counts_as_one(textured, shape, count):
+    taken = module.sample(prepare(textured(*shape), None, 0.6))
+    assert taken.region.sum() == count
 
 
 @pytest.mark.parametrize("name", ["coffee", "camera"])
-def test_a_small_picture_is_its_own_sample(picture, name):
-    pixels = picture(name)
-    planes, parts = _parts(pixels)
-    taken = module.sample(pixels, planes, parts, _disc(planes[0]))
-    assert taken.pixels is pixels
-    assert taken.planes is planes
-    assert (
-        len(taken.region) == len(taken.rest) == len(taken.luma) == -(-pixels.shape[0] // 8) * -(-pixels.shape[1] // 8)
-    )
-    assert taken.region.any()
-    assert taken.rest.any()
-    assert not (taken.region & taken.rest).any()
-    assert (taken.region | taken.rest).sum() == (pixels.shape[0] // 8) * (pixels.shape[1] // 8)
-    assert (taken.times == 1).all()
-
-
-@pytest.mark.parametrize("name", ["coffee", "cat", "camera"])
-def test_an_excerpt_holds_the_coefficients_of_its_pixels(picture, name, monkeypatch):
+def test_of_a_large_picture_the_region_is_looked_at_most(picture, name, monkeypatch):
     monkeypatch.setattr(module, "LARGEST", 200)
-    pixels = picture(name)
-    planes, parts = _parts(pixels)
-    taken = module.sample(pixels, planes, parts, _disc(planes[0]))
-    anew = transform.to_planes(taken.pixels)
-    for plane, part, expected in zip(taken.planes, taken.components, anew, strict=True):
-        assert (plane.rows, plane.columns) == (expected.rows, expected.columns)
-        assert np.array_equal(plane.coefficients, expected.coefficients)
-        assert part.coefficients is plane.coefficients
-    # Weights went along with their blocks: they are all different, and so are nearly all blocks.
-    originals = {row.tobytes(): weight for row, weight in zip(parts[0].coefficients, parts[0].weight, strict=True)}
-    first = taken.components[0]
-    same = [originals[row.tobytes()] == w for row, w in zip(first.coefficients, first.weight, strict=True)]
-    assert np.mean(same) > 0.9
-    assert 192 <= (taken.times > 0).sum() <= 256
-    total = planes[-1].rows * planes[-1].columns
-    assert taken.times.sum() == pytest.approx(total, rel=0.35)
-    assert taken.region.sum() > taken.rest.sum()
-    assert taken.rest.any()
-    assert len(taken.luma) == len(taken.region) == len(first.coefficients)
+    prepared = prepare(picture(name), _disc(), 0.6)
+    taken = module.sample(prepared)
+    assert len(taken.times) == 200
+    per_mcu = len(taken.region) // 200
+    inside = taken.region.reshape(200, per_mcu).any(axis=1)
+    assert inside.sum() == 150
+    assert (~inside).sum() == 50
+    # Both kinds of MCU stand for all of their kind.
+    total = len(prepared.components[-1].coefficients)
+    assert taken.times.sum() == pytest.approx(total, rel=0.15)
+    assert len(set(taken.times[inside].tolist())) == len(set(taken.times[~inside].tolist())) == 1
+    assert np.array_equal(taken.times_of(0), taken.times.repeat(per_mcu))
 
 
-def test_each_block_counts_as_its_mcu(picture, monkeypatch):
+def test_without_a_region_of_its_own_all_places_are_looked_at(picture, monkeypatch):
     monkeypatch.setattr(module, "LARGEST", 100)
-    planes, parts = _parts(picture("coffee"))
-    taken = module.sample(picture("coffee"), planes, parts, np.ones(len(planes[0].coefficients), bool))
-    assert taken.times_of(0).sum() == 4 * taken.times.sum()
-    assert np.array_equal(taken.times_of(1), taken.times)
-    assert np.array_equal(taken.times_of(0).reshape(-1, 128)[::2, ::2].ravel(), taken.times)
+    prepared = prepare(picture("coffee"), None, 0.6)
+    taken = module.sample(prepared)
+    places = _places(taken, prepared)
+    assert np.histogram(places, 10, (0, len(prepared.components[-1].coefficients)))[0].tolist() == [10] * 10
+    assert set(taken.times.tolist()) == {round(25 * 38 / 100)}
+
+
+@pytest.mark.parametrize("largest", [4096, 60])
+@pytest.mark.parametrize("name", ["coffee", "camera"])
+def test_errors_are_means_of_what_the_decoder_shows(picture, name, largest, monkeypatch):
+    monkeypatch.setattr(module, "LARGEST", largest)
+    taken = module.sample(prepare(picture(name), _disc(), 0.6))
+    levels, tables = libjpeg.libjpeg_levels(taken.components, 50), libjpeg.libjpeg_tables(50)[: len(taken.components)]
+    blocks = outcome.outcome(levels, tables, taken.luma, taken.masking).astype(float)
+    visible = blocks[:, outcome.MEASURES.index("visible")]
+    found = taken.errors(levels, tables)
+    assert found.inside == pytest.approx(visible[taken.region].mean())
+    assert found.outside == pytest.approx(visible[taken.rest].mean())
+    whole = taken.region | taken.rest
+    often = taken.times_of(0)[whole]
+    assert found.whole == pytest.approx([np.average(blocks[whole, number], weights=often) for number in range(4)])
+
+
+def test_without_a_rest_there_is_no_error_outside(picture):
+    taken = module.sample(prepare(picture("camera"), None, 0.6))
+    found = taken.errors(libjpeg.libjpeg_levels(taken.components, 50), libjpeg.libjpeg_tables(50)[:1])
+    assert found.outside == 0
+    assert found.inside == pytest.approx(found.whole[2])
+
+
+@pytest.mark.parametrize("name", ["coffee", "astronaut"])
+def test_a_sample_is_about_as_good_as_its_picture(picture, name, monkeypatch):
+    def errors() -> np.ndarray:
+        taken = module.sample(prepare(picture(name), _disc(), 0.6))
+        return taken.errors(libjpeg.libjpeg_levels(taken.components, 50), libjpeg.libjpeg_tables(50)).whole
+
+    every = errors()
+    monkeypatch.setattr(module, "LARGEST", 300)
+    assert errors() == pytest.approx(every, rel=0.15)
 
 
 @pytest.mark.parametrize(
@@ -84,8 +176,18 @@ def test_only_whole_blocks_count_unless_a_side_has_none(size, grid, count):
     assert whole.sum() == count
 
 
-def test_picked_places_are_distinct_and_spread():
-    picked = module._pick(np.arange(1000), 130)
-    assert len(set(picked.tolist())) == 130
-    assert np.histogram(picked, 10, (0, 1000))[0].tolist() == [13] * 10
-    assert module._pick(np.arange(5), 9).tolist() == [0, 1, 2, 3, 4]
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.integers(0, 400), st.integers(1, 400))
+def test_picked_places_are_distinct_and_one_of_each_stretch(candidates, count):
+    picked = module._pick(np.arange(candidates) + 7, count)
+    assert picked.dtype == np.intp
+    if candidates <= count:
+        assert picked.tolist() == list(range(7, candidates + 7))
+    else:
+        stretches = np.searchsorted(np.arange(count + 1) * candidates // count, picked - 7, side="right")
+        assert stretches.tolist() == list(range(1, count + 1))
+
+
+def test_picked_places_follow_no_pattern():
+    # Every fifth of 1000 places: of each of the five kinds of place about as many.
+    assert np.bincount(module._pick(np.arange(1000), 200) % 5, minlength=5).tolist() == pytest.approx([40] * 5, abs=2)

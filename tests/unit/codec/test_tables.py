@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from codec import search, tables
+from codec import tables
 
 
 def _walk() -> list[int]:
@@ -54,24 +54,15 @@ def test_annex_k_is_libjpegs_quality_50():
     assert _raster(tables.ANNEX_K_CHROMA).tolist() == chroma
 
 
-@pytest.mark.parametrize("quality", [1, 10, 49, 50, 51, 75, 90, 99])
-def test_libjpegs_scale_gives_libjpegs_table(quality):
-    luma, _ = _tables_of_pillow(quality)
-    expected = np.clip(_raster(tables.ANNEX_K_LUMA) * search.libjpeg_scale(quality), 1, 255)
-    assert np.abs(luma - expected).max() <= 1
-
-
-@pytest.mark.parametrize("quality", [1, 5, 25, 50, 75, 90, 100])
-def test_the_floor_lies_at_steps_twice_as_coarse_at_the_default_strength(quality):
-    floor = search.floor_quality(quality, 0.6)
-    assert 1 <= floor <= quality
-    if 20 <= quality < 100:
-        ratio = search.libjpeg_scale(floor) / search.libjpeg_scale(quality)
-        assert ratio == pytest.approx(10**0.3, rel=0.25)
-
-
-def test_no_strength_has_its_floor_at_the_quality_itself():
-    assert search.floor_quality(75, 0) == 75
+def test_the_sensitivities_of_ssimulacra2_are_symmetric_and_in_zigzag_order():
+    for table in (tables.SSIMULACRA2_LUMA, tables.SSIMULACRA2_CHROMA):
+        square = _raster(table).reshape(8, 8)
+        assert table.shape == (64,)
+        assert table.min() > 0
+        assert np.array_equal(square, square.T)
+        # An error of the mean shows most.
+        assert table.argmax() == 0
+    assert _raster(tables.SSIMULACRA2_LUMA)[:4] == pytest.approx([11.08, 6.16, 0.85, 1.80])
 
 
 def test_the_weights_of_the_eye_are_those_printed_with_the_measure():

@@ -252,8 +252,8 @@ def test_each_file_is_planned_once_and_slow_measures_only_where_needed():
     assert needs[plan.ours(codec.Quality(60))] == {"ssimulacra2"}
     assert needs[plan.ours(codec.Quality(60), "mask", "hvs")] == set()
     assert needs[plan.EQUAL_BYTES["libjpeg"]] == SLOW
-    assert needs[plan.EQUAL_BYTES["network's map"]] == {"ms_ssim", "vifp"}
-    assert len(needs) == 3 * 9 + 2 * 7 + 2 * 7 + 3 + 1 + 3  # others, no map, maps, equal bytes, 75, progressive
+    assert needs[plan.EQUAL_BYTES["network's map, psnr"]] == {"ms_ssim", "vifp"}
+    assert len(needs) == 3 * 9 + 2 * 7 + 2 * 7 + 5 + 1 + 3  # others, no map, maps, equal bytes, 75, progressive
     assert not any(setting.map == "mask" for setting in Plan().settings())
 
 
@@ -276,7 +276,7 @@ def test_a_record_tells_of_the_file_that_its_setting_makes(records):
     record = next(r for r in records if r.setting == plan.ours(codec.Quality(70), "mask", "hvs"))
     pixels = np.asarray(Image.open(record.picture))
     mask = np.asarray(Image.open(record.picture.with_suffix(".mask.png")), np.float32) / 255
-    jpeg = codec.encode(pixels, mask, rate=codec.Quality(70), aim="hvs").data
+    jpeg = codec.encode(pixels, mask, rate=codec.Quality(70), aim="hvs", strength=1).data
     assert record.size_bytes == len(jpeg)
     assert record.bits_per_pixel == pytest.approx(8 * len(jpeg) / (96 * 112))
     assert record.measures["psnr"] == codec.measure(pixels, reference.decode(jpeg)).psnr
@@ -345,13 +345,13 @@ def test_every_row_is_computed_from_its_own_files():
         (2, "no map, balanced", "jpegli", "BD-rate, SSIMULACRA2"): (-20, "aim"),
         (3, "no map, hvs", "libjpeg-turbo", "BD-rate, PSNR-HVS-M"): (-20, "must"),
         (3, "no map, hvs", "mozjpeg", "BD-rate, PSNR-HVS-M"): (-20, "aim"),
-        (4, "mask, hvs", "libjpeg-turbo", "BD-rate, PSNR-HVS-M in the mask"): (-20, "no"),
-        (4, "mask, hvs", "libjpeg-turbo", "BD-rate, PSNR-HVS-M"): (-20, "must"),
+        (4, "mask, hvs, strength 1", "libjpeg-turbo", "BD-rate, PSNR-HVS-M in the mask"): (-20, "no"),
+        (4, "mask, hvs, strength 1", "libjpeg-turbo", "BD-rate, PSNR-HVS-M"): (-20, "must"),
         (5, "ellipse, hvs", "mozjpeg", "BD-rate, PSNR-HVS-M in the ellipse"): (-20, "must"),
         (5, "ellipse, hvs", "mozjpeg", "BD-rate, PSNR-HVS-M"): (-20, "must"),
-        (6, "network's map", "libjpeg-turbo at 50", "PSNR-S"): (1.5, "must"),
-        (6, "network's map", "libjpeg-turbo at 50", "VIFp"): (1.5, "must"),
-        (6, "no map", "libjpeg-turbo at 50", "MS-SSIM"): (1.5, ""),
+        (6, "network's map, psnr", "libjpeg-turbo at 50", "PSNR-S"): (1.5, "must"),
+        (6, "network's map, psnr", "libjpeg-turbo at 50", "VIFp"): (1.5, "must"),
+        (6, "no map, balanced", "libjpeg-turbo at 50", "MS-SSIM"): (1.5, ""),
         (6, "network's map, mosaic", "libjpeg-turbo at 50", "bytes"): (0, ""),
         (7, "map, 12 megapixels", "mozjpeg", "seconds"): (0.25, "aim"),
         (7, "map, 12 megapixels", "one thread", "throughput of two threads"): (1.9, "must"),
@@ -379,16 +379,16 @@ def test_memory_that_the_system_does_not_tell_gives_no_line():
 def test_files_that_miss_the_equal_bytes_are_counted():
     changed = [
         Record(r.picture, r.pixels, r.setting, round(r.size_bytes * 0.98), r.measures)
-        if r.setting == plan.EQUAL_BYTES["no map"] and r.picture.name == "a"
+        if r.setting == plan.EQUAL_BYTES["no map, balanced"] and r.picture.name == "a"
         else r
         for r in invented(1, 0)
     ]
     figures = {
         line.setting: line for line in lines(Results(changed), Plan(QUALITIES), None) if "bytes (" in line.figure
     }
-    assert figures["no map"].figure == "bytes (1 off by over 1 %)"
-    assert figures["no map"].result == pytest.approx(100 * (0.98**0.5 - 1), abs=0.01)
-    assert figures["network's map"].figure == "bytes (0 off by over 1 %)"
+    assert figures["no map, balanced"].figure == "bytes (1 off by over 1 %)"
+    assert figures["no map, balanced"].result == pytest.approx(100 * (0.98**0.5 - 1), abs=0.01)
+    assert figures["network's map, psnr"].figure == "bytes (0 off by over 1 %)"
 
 
 def test_pictures_without_overlap_are_not_counted():
@@ -426,7 +426,7 @@ def test_the_markdown_holds_every_line_and_the_measures_at_equal_bytes():
     text = report.to_markdown(found, results, "album")
     assert text.startswith("# semjpeg beside other JPEG encoders: album, 2 pictures\n\n| row | semjpeg | against |")
     assert "| 3 | no map, hvs | libjpeg-turbo | BD-rate, PSNR-HVS-M | 2 | −20.0 % | −17.0 % | −22.0 % | must |" in text
-    assert "| no map | 51.50 | 51.50 | 51.5000 | 51.5000 | 51.5000 | 51.50 | 51.50 |" in text
+    assert "| no map, balanced | 51.50 | 51.50 | 51.5000 | 51.5000 | 51.5000 | 51.50 | 51.50 |" in text
     assert "| libjpeg | 50.00 |" in text
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(rows) == len(found) + 2 + len(plan.EQUAL_BYTES) + 2
