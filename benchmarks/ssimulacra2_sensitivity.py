@@ -3,9 +3,9 @@
     python benchmarks/ssimulacra2_sensitivity.py --data PICTURES [--qualities 50 75 90] [--limit N]
 
 The measure is written down once more in TensorFlow, which gives its gradient g with respect to the decoded pixels. Made
-smaller by a share s, the error e of a coefficient would raise the score by s·(−g·e). Summed over all blocks and divided by
-the sum of e², that is what one unit of squared error costs at this position. Chroma is taken at half the resolution, as
-4:2:0 has it. Printed are the tables for luma and chroma (geometric mean of Cb and Cr, of the qualities, and of both
+smaller by a share s, the error e of a coefficient would raise the score by s·(−g·e). Summed over all blocks and divided
+by the sum of e², that is what one unit of squared error costs at this position. Chroma is taken at half the resolution,
+as 4:2:0 has it. Printed are the tables for luma and chroma (geometric mean of Cb and Cr, of the qualities, and of both
 directions), over the mean of luma.
 """
 
@@ -26,6 +26,8 @@ from codec.transform import DCT_BASIS
 SIGMA = 1.5
 RADIUS = 5
 SCALES = 6
+LINEAR = 0.04045
+"""Value of sRGB up to which its transfer function is a straight line (IEC 61966-2-1)."""
 LEAST = 0.05
 """Least sensitivity, over the mean of luma: smaller ones are noise."""
 
@@ -40,7 +42,7 @@ TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.
 def linear_light(rgb: tf.Tensor) -> tf.Tensor:
     """Undo the transfer function of sRGB, `[h,w,3]` in 0..255."""
     value = rgb / 255
-    return tf.where(value <= 0.04045, value / 12.92, ((tf.maximum(value, 0.04045) + 0.055) / 1.055) ** 2.4)
+    return tf.where(value <= LINEAR, value / 12.92, ((tf.maximum(value, LINEAR) + 0.055) / 1.055) ** 2.4)
 
 
 def positive_xyb(light: tf.Tensor) -> tf.Tensor:

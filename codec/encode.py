@@ -13,13 +13,12 @@ from codec.hvsm import decibels
 from codec.mosaic import Mosaic
 from codec.picture import prepare
 from codec.rate import MatchJpeg, Quality, Rate, TargetBytes
-from codec.tuning import TUNINGS
+from codec.tuning import TUNINGS, tuning
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from codec.picture import Picture
-    from codec.tuning import Tuning
 
 Method = Literal["trellis", "mosaic"]
 """Names of the ways to encode; "mosaic" is `Mosaic()`."""
@@ -45,9 +44,9 @@ class Encoded:
     subsampling: "4:2:0", or "grey" for a picture of one component.
     scale: what the steps of Annex K are multiplied with; 1 is about libjpeg's quality 50. None for a mosaic.
     lagrangian: λ of a block of weight 1; 0 where libjpeg's own levels could not be bettered. None for a mosaic.
-    measured_db, libjpeg_db: PSNR-HVS-M over the region of interest, of this file and of libjpeg's at the
-        quality asked for; in a picture above 1 megapixel over a sample of that region. None if bytes were asked for,
-        and for a mosaic, which promises nothing of the kind.
+    measured_db, libjpeg_db: PSNR-HVS-M, or PSNR of luma if that is the aim, over the region of interest, of this file
+        and of libjpeg's at the quality asked for; in a picture above 1 megapixel over a sample of that region. None if
+        bytes were asked for, and for a mosaic, which promises nothing of the kind.
     final_quality: libjpeg's quality at which a mosaic was saved; None for the trellis.
     """
 
@@ -93,7 +92,8 @@ def encode(  # noqa: PLR0913  one picture, and one named argument for each choic
             a whole number, so there may be none, and then it is the largest file below. `TargetBytes(n)` gives the
             largest file of at most n bytes. Without a map it is libjpeg's file of the picture.
         aim: the metric that decides where two disagree: none alone ("balanced"), PSNR-HVS-M ("hvs"), "ssimulacra2" or
-            "psnr". A mosaic has no use for it.
+            "psnr". What `Quality` promises is PSNR-HVS-M; with "psnr" it is PSNR of luma, and with "ssimulacra2" up to
+            2 dB less in the region of interest. A mosaic has no use for it.
         strength: how far the map may take bytes from the least important parts, 0 (not at all: as without a map) to 1.
             To a mosaic, whose qualities decide that, all above 0 are the same.
         icc: ICC profile to embed, at most 16.7 MB.
@@ -122,7 +122,7 @@ def encode(  # noqa: PLR0913  one picture, and one named argument for each choic
     given = importance if strength > 0 else None
     metadata = jfif.metadata(icc, exif)
     if method == "trellis":
-        encoded = _trellis(prepare(pixels, given, strength), TUNINGS[aim], rate, strength, len(metadata))
+        encoded = _trellis(prepare(pixels, given, strength), aim, rate, strength, len(metadata))
     else:
         options = Mosaic() if method == "mosaic" else method
         data, final_quality = mosaic.save(pixels, given, options, rate, len(metadata))
@@ -131,19 +131,20 @@ def encode(  # noqa: PLR0913  one picture, and one named argument for each choic
     return replace(encoded, data=jfif.embed(encoded.data, metadata))
 
 
-def _trellis(picture: Picture, tuning: Tuning, rate: Rate, strength: float, metadata_bytes: int) -> Encoded:
+def _trellis(picture: Picture, aim: Aim, rate: Rate, strength: float, metadata_bytes: int) -> Encoded:
     """Encode with levels chosen block by block."""
     height, width = picture.size
     if isinstance(rate, Quality):
-        kept = promise.keep(picture, tuning, rate.quality, strength)
+        kept = promise.keep(picture, tuning(aim, rate.quality), rate.quality, strength)
         measured = decibels(kept.error), decibels(kept.target)
         return Encoded(kept.data, width, height, _subsampling(picture.pixels), kept.scale, kept.lagrangian, *measured)
     if isinstance(rate, MatchJpeg):
         wanted = len(reference.libjpeg(picture.pixels, rate.quality))
-        found = budget.at_bytes(picture, tuning, _MATCH * wanted, wanted / _MATCH, rate.quality)
+        constants = tuning(aim, rate.quality)
+        found = budget.at_bytes(picture, constants, _MATCH * wanted, wanted / _MATCH, rate.quality)
     else:
         available = rate.size_bytes - metadata_bytes
-        found = budget.at_bytes(picture, tuning, _FILLED * available, available, metadata_bytes=metadata_bytes)
+        found = budget.at_bytes(picture, TUNINGS[aim], _FILLED * available, available, metadata_bytes=metadata_bytes)
     point, data = found
     return Encoded(data, width, height, _subsampling(picture.pixels), point.scale, point.lagrangian)
 

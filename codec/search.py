@@ -26,7 +26,9 @@ _THRIFT_STEPS: Final = 4
 """Most factor on λ, and most steps to find it."""
 _RELIEF: Final = 1.3
 """Power of the weights outside the region that takes away a power of the error there, and a little more."""
-_ROUNDS: Final = 4
+_BELOW: Final = 0.97
+"""Share of the error allowed there that a third attempt, and any later one, is to reach."""
+_ROUNDS: Final = 6
 """Most attempts to lift what lies outside of the region above its floor."""
 
 
@@ -166,6 +168,8 @@ def at_quality(
     scale, slack = start
     inside = slack * float(own.errors.inside[measure])
     contrast = 1.0
+    relief = _RELIEF / (-np.log(weights.FLOOR) * strength) if strength > 0 else 0.0
+    before: tuple[float, float] | None = None
     search = Search(sample, tuning, scale)
     for left in range(_ROUNDS, 0, -1):
         # Weights that are all alike are as far as the contrast goes; from there on only finer tables help the rest.
@@ -177,6 +181,11 @@ def at_quality(
         if found <= outside:
             return trial, own
         excess = np.log(found / outside) if outside > 0 else np.inf
-        contrast = max(contrast - _RELIEF * float(excess / (-np.log(weights.FLOOR) * strength)), 0.0)
+        if before:
+            excess -= np.log(_BELOW)
+            if found < before[1]:
+                relief = (before[0] - contrast) / np.log(before[1] / found)
+        before = contrast, found
+        contrast = max(contrast - float(relief * excess), 0.0)
         scale = trial.scale
     return None, own

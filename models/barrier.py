@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, cast
 import numba
 import numpy as np
 
+from config.machine_code import compile_once
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -43,7 +45,7 @@ def _scan(plane: NDArray[np.float32], passes: int) -> NDArray[np.float32]:
     return cast("NDArray[np.float32]", _scan_kernel(plane, passes))
 
 
-@numba.njit("f4[:,::1](f4[:,::1], i8)", nogil=True, cache=True)
+@numba.njit(nogil=True)
 def _scan_kernel(plane, passes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - compiled for float32 arrays
     height, width = plane.shape
     distance = np.full((height, width), np.float32(np.inf), np.float32)
@@ -66,3 +68,6 @@ def _scan_kernel(plane, passes):  # type: ignore[no-untyped-def]  # noqa: ANN001
                             highest[row, column] = top
                             lowest[row, column] = bottom
     return distance
+
+
+compile_once(_scan_kernel, "f4[:,::1](f4[:,::1], i8)")

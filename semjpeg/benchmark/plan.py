@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from codec import DEFAULT_AIM, DEFAULT_METHOD, Aim, MatchJpeg, Method, Quality, Rate
+from codec import DEFAULT_AIM, DEFAULT_METHOD, DEFAULT_STRENGTH, Aim, MatchJpeg, Method, Mosaic, Quality, Rate
 from semjpeg.benchmark.encoders import ENCODERS
 from semjpeg.benchmark.measures import SLOW
 
@@ -27,6 +27,9 @@ _BEYOND: Final = (10, 5)
 Files that PSNR-HVS-M finds equal differ to SSIMULACRA2: curves of the same ends would overlap in part only.
 """
 
+MASK_STRENGTH: Final = 1.0
+"""Strength with a true mask, which can be trusted to the full."""
+
 EQUAL_QUALITY: Final = 50
 """libjpeg's quality whose bytes the files at equal size take."""
 
@@ -38,14 +41,15 @@ class Setting:
     encoder: `OURS` or a name of `encoders.ENCODERS`.
     rate: for another encoder always a `Quality`, on its own scale.
     map: `none`, `ellipse`, `mask` or `network`; the others know no maps.
-    aim, method: as `codec.encode` takes them; the others do not look at them.
+    aim, method, strength: as `codec.encode` takes them; the others do not look at them.
     """
 
     encoder: str
     rate: Rate
     map: str = "none"
     aim: Aim = DEFAULT_AIM
-    method: Method = DEFAULT_METHOD
+    method: Method | Mosaic = DEFAULT_METHOD
+    strength: float = DEFAULT_STRENGTH
 
     @property
     def rate_name(self) -> str:
@@ -59,7 +63,7 @@ class Setting:
 
 def ours(rate: Rate, map_name: str = "none", aim: Aim = "balanced") -> Setting:
     """Return a setting of our encoder."""
-    return Setting(OURS, rate, map_name, aim)
+    return Setting(OURS, rate, map_name, aim, strength=MASK_STRENGTH if map_name == "mask" else DEFAULT_STRENGTH)
 
 
 def reference(encoder: str, quality: int) -> Setting:
@@ -67,11 +71,16 @@ def reference(encoder: str, quality: int) -> Setting:
     return Setting(encoder, Quality(ENCODERS[encoder].quality(quality)))
 
 
+_AUTHORS: Final = Mosaic(levels=9, low=20, high=100, mixing="median-narrow")
+"""What the program of the mosaic's authors does unless told otherwise."""
+
 EQUAL_BYTES: Final = {
     "libjpeg": reference(LIBJPEG, EQUAL_QUALITY),
-    "network's map": ours(MatchJpeg(EQUAL_QUALITY), "network"),
-    "no map": ours(MatchJpeg(EQUAL_QUALITY)),
+    "network's map, psnr": ours(MatchJpeg(EQUAL_QUALITY), "network", "psnr"),
+    "network's map, balanced": ours(MatchJpeg(EQUAL_QUALITY), "network"),
+    "no map, balanced": ours(MatchJpeg(EQUAL_QUALITY)),
     "network's map, mosaic": replace(ours(MatchJpeg(EQUAL_QUALITY), "network"), method="mosaic"),
+    "network's map, authors' mosaic": replace(ours(MatchJpeg(EQUAL_QUALITY), "network"), method=_AUTHORS),
 }
 """The files at the bytes of libjpeg, by what they are called; the first is what the others are compared with."""
 

@@ -18,10 +18,11 @@ from semjpeg.benchmark.table import EQUAL_BYTES_MEASURES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from codec import Method, Mosaic
     from semjpeg.benchmark.runs import Failure, Record
     from semjpeg.benchmark.table import Line, Results
 
-_COLUMNS = ("picture", "encoder", "method", "aim", "map", "setting", "bytes", "bits_per_pixel", *TITLES)
+_COLUMNS = ("picture", "encoder", "method", "aim", "strength", "map", "setting", "bytes", "bits_per_pixel", *TITLES)
 _HEADINGS = ("row", "semjpeg", "against", "figure", "pictures", "result", "must", "aim for", "met")
 _PACKAGES = ("pillow", "jpeglib", "pyjpegli", "mozjpeg-lossless-optimization", "ssimulacra2", "sewar")
 
@@ -40,13 +41,16 @@ def to_csv(records: Sequence[Record]) -> str:
     writer.writeheader()
     for record in records:
         setting = record.setting
-        choices = (setting.method, setting.aim) if setting.encoder == OURS else ("", "")
+        choices: tuple[object, ...] = ("", "", "")
+        if setting.encoder == OURS:
+            choices = (_method_name(setting.method), setting.aim, setting.strength)
         writer.writerow(
             {
                 "picture": record.picture.name,
                 "encoder": setting.encoder,
                 "method": choices[0],
                 "aim": choices[1],
+                "strength": choices[2],
                 "map": setting.map,
                 "setting": setting.rate_name,
                 "bytes": record.size_bytes,
@@ -55,6 +59,13 @@ def to_csv(records: Sequence[Record]) -> str:
             }
         )
     return text.getvalue()
+
+
+def _method_name(method: Method | Mosaic) -> str:
+    """Name a method; a mosaic with its options."""
+    if isinstance(method, str):
+        return method
+    return f"mosaic, {method.levels} levels {method.low}..{method.high}, {method.mixing}"
 
 
 def cells(line: Line) -> tuple[str, ...]:

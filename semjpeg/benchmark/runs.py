@@ -98,7 +98,14 @@ def measure_picture(job: Job) -> list[Record]:
 def _encode(pixels: NDArray[np.uint8], setting: Setting, maps: Maps) -> bytes:
     if setting.encoder == OURS:
         importance = maps.get(setting.map)
-        return codec.encode(pixels, importance, rate=setting.rate, method=setting.method, aim=setting.aim).data
+        return codec.encode(
+            pixels,
+            importance,
+            rate=setting.rate,
+            method=setting.method,
+            aim=setting.aim,
+            strength=setting.strength,
+        ).data
     if not isinstance(setting.rate, codec.Quality):
         raise TypeError(f"{setting.encoder} is asked for a quality, not a {type(setting.rate).__name__}")
     return ENCODERS[setting.encoder].encode(pixels, setting.rate.quality)

@@ -132,6 +132,8 @@ _CURVES: Final[tuple[tuple[int, str, Aim, str, str, _Goal], ...]] = (
 _EQUAL_BYTES_GOALS: Final[dict[str, _Goal]] = {"psnr_s": (1, 2.5)}
 """Goals at equal bytes, in dB; nothing else may fall."""
 
+_WITH_GOALS: Final = "network's map, psnr"
+
 EQUAL_BYTES_MEASURES: Final = ("psnr_s", "psnr", "ssim", "ms_ssim", "vifp", "psnr_hvs", "psnr_hvs_m")
 """What files of equal bytes are compared by."""
 
@@ -157,12 +159,14 @@ def _curve_line(results: Results, planned: Plan, number: int) -> Line:
     row, map_name, aim, encoder, measure, (must, wanted) = _CURVES[number]
     rate, pictures = results.bd_rate(measure, planned.curve(encoder), planned.curve(plan.OURS, map_name, aim))
     setting = f"{_MAP_NAMES[map_name]}, {aim}"
+    if map_name == "mask":
+        setting += f", strength {plan.MASK_STRENGTH:g}"
     figure = f"BD-rate, {TITLES[measure]}"
     return Line(row, setting, encoder, figure, rate, "%", must, wanted, pictures=pictures)
 
 
 def _equal_bytes_lines(results: Results, name: str) -> list[Line]:
-    """Return how far the measures differ at libjpeg's bytes; the network's map alone has goals."""
+    """Return how far the measures differ at libjpeg's bytes; one way alone has goals."""
     theirs, ours = plan.EQUAL_BYTES["libjpeg"], plan.EQUAL_BYTES[name]
     against = f"{plan.LIBJPEG} at {plan.EQUAL_QUALITY}"
     sizes = [
@@ -172,7 +176,7 @@ def _equal_bytes_lines(results: Results, name: str) -> list[Line]:
     figure = f"bytes ({off} off by over {_SIZE_TOLERANCE:.0%})".replace("%", " %")
     found = [Line(6, name, against, figure, results.size_difference(theirs, ours), "%", pictures=len(results))]
     for measure in EQUAL_BYTES_MEASURES:
-        must, wanted = (None, None) if name != "network's map" else _EQUAL_BYTES_GOALS.get(measure, (0, None))
+        must, wanted = (None, None) if name != _WITH_GOALS else _EQUAL_BYTES_GOALS.get(measure, (0, None))
         gain = results.mean(ours, measure) - results.mean(theirs, measure)
         unit = "dB" if measure in DECIBELS else ""
         found.append(

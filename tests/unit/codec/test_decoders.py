@@ -6,6 +6,7 @@ import io
 import os
 import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 
 import jpeglib
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 import codec
-from codec import progressive
+from codec import progressive, reference, transform
 from codec.tables import ZIGZAG
 
 PROFILE = bytes(range(256)) * 300
@@ -89,6 +90,15 @@ def _apart(found: np.ndarray, pixels: np.ndarray) -> float:
     return float(np.sqrt(np.mean((found - pixels.astype(float)) ** 2)))
 
 
+def _levels(path: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Tables `[64]`, and levels `[rows,columns,64]` of each component, in zigzag order, as libjpeg reads them."""
+    file = jpeglib.read_dct(str(path))
+    parts = [part for part in (file.Y, file.Cb, file.Cr) if part is not None]
+    tables = [file.qt[file.quant_tbl_no[number]].ravel()[ZIGZAG] for number in range(min(len(parts), 2))]
+    assert all(number == file.quant_tbl_no[1] for number in file.quant_tbl_no[1 : len(parts)])
+    return tables, [part.reshape(*part.shape[:2], 64)[..., ZIGZAG] for part in parts]
+
+
 @pytest.fixture(params=PICTURES)
 def pixels(request, picture):
     return np.ascontiguousarray(PICTURES[request.param](picture))
@@ -121,26 +131,28 @@ def test_libjpeg_reads_back_the_levels_and_the_tables_that_were_chosen(tmp_path,
 
     def record(size, planes, tables, levels):
         data = write(size, planes, tables, levels)
-        written[data] = planes, tables, levels
+        written[data] = tables, levels
         return data
 
     monkeypatch.setattr(progressive, "write", record)
-    data = codec.encode(pixels, np.linspace(0, 1, 12).reshape(3, 4), rate=rate).data
-    planes, tables, chosen = written[data]
+    encoded = codec.encode(pixels, np.linspace(0, 1, 12).reshape(3, 4), rate=rate)
+    planes = transform.to_planes(pixels)
+    if encoded.lagrangian == 0:
+        (tmp_path / "libjpeg.jpg").write_bytes(reference.libjpeg(pixels, rate.quality))
+        tables, chosen = _levels(tmp_path / "libjpeg.jpg")
+    else:
+        tables, laid_out = written[encoded.data]
+        chosen = [part.reshape(plane.rows, plane.columns, 64) for part, plane in zip(laid_out, planes, strict=True)]
     path = tmp_path / "picture.jpg"
-    path.write_bytes(data)
+    path.write_bytes(encoded.data)
     with _silence():
-        found = jpeglib.read_dct(str(path))
-    components = [part for part in (found.Y, found.Cb, found.Cr) if part is not None]
-    assert len(components) == len(chosen) == (3 if pixels.ndim == 3 else 1)
-    for number, (blocks, plane, levels) in enumerate(zip(components, planes, chosen, strict=True)):
+        found_tables, found = _levels(path)
+    assert len(found) == len(chosen) == (3 if pixels.ndim == 3 else 1)
+    for number, (read, levels) in enumerate(zip(found, chosen, strict=True)):
         step = 8 if number == 0 else 16
-        inside = -(-pixels.shape[0] // step), -(-pixels.shape[1] // step)
-        grid = levels.reshape(plane.rows, plane.columns, 64)[: inside[0], : inside[1]]
-        read = blocks[: inside[0], : inside[1]].reshape(*inside, 64)[..., ZIGZAG]
-        assert np.array_equal(read, grid)
-        table = found.qt[found.quant_tbl_no[number]].ravel()[ZIGZAG]
-        assert np.array_equal(table, tables[min(number, 1)])
+        rows, columns = (-(-side // step) for side in pixels.shape[:2])
+        assert np.array_equal(read[:rows, :columns], levels[:rows, :columns])
+        assert np.array_equal(found_tables[min(number, 1)], tables[min(number, 1)])
 
 
 def test_a_file_that_is_cut_off_is_not_met_with_silence(tmp_path, picture):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import codec.kernel
+import config.machine_code
 
 SOURCES = {
     "__init__.py": "",
@@ -52,6 +53,8 @@ class Place:
         self.package.mkdir(parents=True)
         self.home.mkdir()
         shutil.copy(codec.kernel.__file__, self.package / "kernel.py")
+        (folder / "site" / "config").mkdir()
+        shutil.copy(config.machine_code.__file__, folder / "site" / "config" / "machine_code.py")
         for name, text in SOURCES.items():
             (self.package / name).write_text(text)
 

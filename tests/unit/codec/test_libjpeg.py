@@ -52,20 +52,20 @@ def _levels_of_jpeglib(path: Path) -> list[np.ndarray]:
     return [part.reshape(*part.shape[:2], 64)[..., ZIGZAG] for part in parts]
 
 
-# libjpeg rounds chroma and each pass of its DCT to whole numbers, which decides about what is nearly a tie.
+# libjpeg rounds each pass of its DCT to whole numbers, which decides about what is nearly a tie. Chroma is not
+# compared: another filter than libjpeg's halves it.
 @pytest.mark.parametrize(("quality", "share"), [(10, 0.998), (50, 0.995), (75, 0.99), (95, 0.97)])
 @pytest.mark.parametrize("name", ["coffee", "cat", "camera", "text", "gradient"])
-def test_levels_are_libjpegs_but_for_ties(picture, saved, name, quality, share):
+def test_levels_of_luma_are_libjpegs_but_for_ties(picture, saved, name, quality, share):
     pixels = picture(name)
     taken = prepare(pixels, None, 0)
-    ours = libjpeg.libjpeg_levels(taken.components, quality)
-    theirs = _levels_of_jpeglib(saved(pixels, quality))
-    for plane, found, expected in zip(taken.planes, ours, theirs, strict=True):
-        assert found.dtype == np.int16
-        rows, columns = expected.shape[:2]
-        levels = found.reshape(plane.rows, plane.columns, 64)[:rows, :columns]
-        assert (levels == expected).mean() >= share
-        assert np.abs(levels - expected).max() <= 2
+    found = libjpeg.libjpeg_levels(taken.components, quality)[0]
+    expected = _levels_of_jpeglib(saved(pixels, quality))[0]
+    assert found.dtype == np.int16
+    rows, columns = expected.shape[:2]
+    levels = found.reshape(taken.planes[0].rows, taken.planes[0].columns, 64)[:rows, :columns]
+    assert (levels == expected).mean() >= share
+    assert np.abs(levels - expected).max() <= 1
 
 
 def test_levels_are_the_nearest_by_the_table_of_each_component(picture):

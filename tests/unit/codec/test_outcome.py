@@ -132,9 +132,10 @@ def test_blocks_come_out_as_the_formulas_say(colour, quality, seed):
     assert found.dtype == np.float32
     assert found.shape == (len(luma), 4)
     expected = _expected(luma, _shown(levels, tables))
-    # A sample that lies within single precision of a half may go the other way.
+    # A sample that lies within single precision of a half may go the other way, which at fine steps moves PSNR-HVS-M
+    # most: its errors are small.
     assert _same(found, expected).mean() >= 0.95
-    assert found.mean(axis=0) == pytest.approx(expected.mean(axis=0), rel=1e-3, abs=1e-4)
+    assert found.mean(axis=0) == pytest.approx(expected.mean(axis=0), rel=0.02, abs=5e-3)
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
@@ -162,16 +163,30 @@ def _decoded_mcus(pixels: np.ndarray, levels: tuple[np.ndarray, ...], tables: tu
     return np.concatenate(shown)
 
 
-# libjpeg's IDCT works with whole numbers: in about half of the full blocks one or two samples round the other way.
-@pytest.mark.parametrize("quality", [10, 50, 75, 95])
+# libjpeg's IDCT works with whole numbers: in about half of the full blocks one or two samples round the other way,
+# which matters where errors are small.
+@pytest.mark.parametrize(("quality", "share"), [(10, 0.002), (50, 0.01), (75, 0.01), (95, 0.05)])
 @pytest.mark.parametrize("colour", [False, True])
-def test_pictures_of_one_mcu_are_what_pillow_decodes(colour, quality):
+def test_pictures_of_one_mcu_are_what_pillow_decodes(colour, quality, share):
     pixels = _pictures(300, quality, colour=colour)
     levels, tables, luma = _quantised(pixels, quality)
     expected = _expected(luma, _decoded_mcus(pixels, levels, tables))
     found = _outcome(levels, tables, luma)
     assert np.abs(found - expected)[:, 0] == pytest.approx(np.zeros(len(found)), abs=0.3 + 0.02 * expected[:, 0].max())
-    assert found.mean(axis=0) == pytest.approx(expected.mean(axis=0), rel=0.01)
+    assert found.mean(axis=0) == pytest.approx(expected.mean(axis=0), rel=share)
+
+
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("quality", [5, 95])
+def test_an_mcu_comes_out_alike_wherever_it_stands_and_each_time(colour, quality):
+    # The kernel takes eight MCUs at a time; of 19 the last three are a group of their own.
+    levels, tables, luma = _quantised(_pictures(19, quality, colour=colour), quality)
+    per_mcu = len(luma) // 19
+    whole = _outcome(levels, tables, luma)
+    for first, last in [(0, 19), *((0, count) for count in range(1, 10)), *((start, 19) for start in range(1, 19))]:
+        part = slice(per_mcu * first, per_mcu * last)
+        own = levels[0][part], *(chroma[first:last] for chroma in levels[1:])
+        assert np.array_equal(_outcome(own, tables, luma[part]), whole[part])
 
 
 @pytest.mark.parametrize("quality", [3, 20, 50, 75, 100])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psnr_hvsm import hvs_hvsm_mse_tiles
 
 from codec import hvsm, libjpeg, outcome, reference, transform
 from codec import sample as module
@@ -72,6 +73,7 @@ def test_a_small_picture_is_its_own_sample_in_order(picture, name):
     pixels = picture(name)
     prepared = prepare(pixels, _disc(), 0.6)
     taken = module.sample(prepared)
+    assert taken.complete
     assert (taken.times == 1).all()
     assert np.array_equal(taken.components[-1].coefficients, prepared.components[-1].coefficients)
     assert len(taken.region) == len(taken.rest) == len(taken.luma) == len(prepared.components[0].coefficients)
@@ -112,6 +114,7 @@ def test_of_a_large_picture_the_region_is_looked_at_most(picture, name, monkeypa
     monkeypatch.setattr(module, "LARGEST", 200)
     prepared = prepare(picture(name), _disc(), 0.6)
     taken = module.sample(prepared)
+    assert not taken.complete
     assert len(taken.times) == 200
     per_mcu = len(taken.region) // 200
     inside = taken.region.reshape(200, per_mcu).any(axis=1)
@@ -140,10 +143,10 @@ def test_errors_are_means_of_what_the_decoder_shows(picture, name, largest, monk
     taken = module.sample(prepare(picture(name), _disc(), 0.6))
     levels, tables = libjpeg.libjpeg_levels(taken.components, 50), libjpeg.libjpeg_tables(50)[: len(taken.components)]
     blocks = outcome.outcome(levels, tables, taken.luma, taken.masking).astype(float)
-    visible = blocks[:, outcome.MEASURES.index("visible")]
     found = taken.errors(levels, tables)
-    assert found.inside == pytest.approx(visible[taken.region].mean())
-    assert found.outside == pytest.approx(visible[taken.rest].mean())
+    assert found.inside.shape == found.outside.shape == found.whole.shape == (len(outcome.MEASURES),)
+    assert found.inside == pytest.approx(blocks[taken.region].mean(axis=0))
+    assert found.outside == pytest.approx(blocks[taken.rest].mean(axis=0))
     whole = taken.region | taken.rest
     often = taken.times_of(0)[whole]
     assert found.whole == pytest.approx([np.average(blocks[whole, number], weights=often) for number in range(4)])
@@ -152,8 +155,34 @@ def test_errors_are_means_of_what_the_decoder_shows(picture, name, largest, monk
 def test_without_a_rest_there_is_no_error_outside(picture):
     taken = module.sample(prepare(picture("camera"), None, 0.6))
     found = taken.errors(libjpeg.libjpeg_levels(taken.components, 50), libjpeg.libjpeg_tables(50)[:1])
-    assert found.outside == 0
-    assert found.inside == pytest.approx(found.whole[2])
+    assert found.outside.tolist() == [0] * len(outcome.MEASURES)
+    assert found.inside == pytest.approx(found.whole)
+
+
+def _tiles(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Errors `[rows,columns]` of luma that PSNR, PSNR-HVS and PSNR-HVS-M see: NumPy, and the measures' own package."""
+    rows, columns = (side // 8 for side in first.shape)
+    lights = [light[: 8 * rows, : 8 * columns].astype(float) for light in (first, second)]
+    squared = ((lights[0] - lights[1]) ** 2).reshape(rows, 8, columns, 8).mean(axis=(1, 3))
+    with np.errstate(all="ignore"):
+        others = hvs_hvsm_mse_tiles(lights[0] / 255, lights[1] / 255)
+    return squared, *(np.asarray(part).reshape(rows, columns) * 255**2 for part in others)
+
+
+@pytest.mark.parametrize("quality", [20, 75, 92])
+@pytest.mark.parametrize("name", ["cat", "camera"])
+def test_the_error_that_is_shown_is_that_of_the_region_in_the_decoded_file(picture, name, quality):
+    pixels = picture(name)
+    prepared = prepare(pixels, _disc(), 0.6)
+    taken = module.sample(prepared)
+    decoded = reference.decode(reference.libjpeg(pixels, quality))
+    rows, columns = pixels.shape[0] // 8, pixels.shape[1] // 8
+    luma = prepared.planes[0]
+    region = prepared.interesting.reshape(luma.rows, luma.columns)[:rows, :columns]
+    for measure, tiles in enumerate(_tiles(reference.luma(pixels), reference.luma(decoded))):
+        found = module.shown_error(prepared, taken, decoded, measure)
+        assert found == pytest.approx(tiles[region].mean(), rel=2e-3)
+        assert module.shown_error(prepared, taken, pixels, measure) == 0
 
 
 @pytest.mark.parametrize("name", ["coffee", "astronaut"])

@@ -113,6 +113,19 @@ def test_full_blocks_reach_the_cost_of_the_plain_programme(cost, spread, visible
         assert task.total(block, task.solve(block)) == pytest.approx(_programme(block, task), rel=1e-4, abs=1e-5)
 
 
+# Two levels are tried at each position: the nearest, and the largest of one size less. Where all of the cost is masked
+# a smaller one may be better.
+@pytest.mark.parametrize("cost", [0.003, 0.03, 0.3])
+@pytest.mark.parametrize("masking", [0.5, 2, 8, 30])
+def test_where_all_errors_are_masked_full_blocks_come_close_to_the_plain_programme(cost, masking):
+    random = np.random.default_rng(11)
+    task = _task(4, cost, 1, masking)
+    for spread in (2.0, 9.0):
+        block = (_TABLE * random.laplace(0, spread, 64)).astype(np.float32)
+        least = _programme(block, task)
+        assert least * (1 - 1e-4) - 1e-5 <= task.total(block, task.solve(block)) <= 1.1 * least
+
+
 def test_each_block_has_its_own_masking_and_its_own_cost_of_a_bit():
     random = np.random.default_rng(5)
     blocks = (_TABLE * random.laplace(0, 2, (30, 64))).astype(np.float32)
