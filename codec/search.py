@@ -24,8 +24,8 @@ _ADJACENT: Final = 1.015
 _LARGEST_THRIFT: Final = 8.0
 _THRIFT_STEPS: Final = 4
 """Most factor on λ, and most steps to find it."""
-_RELIEF: Final = 1.3
-"""Power of the weights outside the region that takes away a power of the error there, and a little more."""
+_RELIEF: Final = 0.85
+"""Power of the weights outside the region that is first tried against a power of the error there."""
 _BELOW: Final = 0.97
 """Share of the error allowed there that a third attempt, and any later one, is to reach."""
 _ROUNDS: Final = 6

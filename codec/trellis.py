@@ -55,7 +55,7 @@ def _error_cost(error: Any, hidden: Any, squared: Any, visible: Any) -> Any:
 # Of levels that share a size only the one nearest to C_k can win, and of sizes in all but rare cases the nearest
 # level's own or the one below, at 2^(size−1) − 1, which for size 1 is no level. Where masking hides errors, a level
 # two sizes below may be better: with nothing else in the cost, leaving it out cost 0.05 % of J on three photographs
-# and 6.5 % in the worst of 540 blocks; with the costs of any aim less than 0.01 % in every block. The search for i
+# and 6.5 % in the worst of 540 blocks; with the costs of the aims hvs and balanced less than 0.01 %. The search for i
 # goes backwards and stops as soon as no earlier candidate can be cheaper, which `least` and the second row of `bits`
 # tell. Runs above 15 pay for ZRL, and a block that ends early for EOB (T.81, F.1.2.2). All is in one function, with
 # its state in registers: a call takes longer than a step.

@@ -130,8 +130,8 @@ def test_each_aim_keeps_its_promise(picture, name, aim):
         assert encoded.libjpeg_db == pytest.approx(theirs, abs=TOLD_DB)
         _assert_never_larger(pixels, encoded.data, 75)
     assert measured(pixels, mapped.data, ~region) >= measured(pixels, floor, ~region) - FLOOR_DB
-    # PSNR of a floor outside may take more bytes than a coarser region saves.
-    assert len(mapped.data) < (1.05 if aim == "psnr" else 1) * len(even.data)
+    # The map is not given up for the floor, which is nearest to what weights alone would do in PSNR.
+    assert len(mapped.data) < 0.9 * len(even.data)
 
 
 @pytest.mark.parametrize("name", ["coffee", "astronaut", "cat"])
