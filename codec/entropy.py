@@ -30,11 +30,11 @@ def _count_ac_kernel(levels: Any, times: Any, histogram: Any) -> None:
             histogram[EOB] += times[n]
 
 
-def count_ac(levels: NDArray[np.int16], times: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+def count_ac(levels: NDArray[np.int16], times: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the histogram `int64[256]` of the AC symbols (run · 16 + size) that blocks `int16[n,64]` take.
 
-    times: how often each block counts, `int64[n]`; once if left out.
+    times: how often each block counts, `int64[n]`.
     """
     histogram = np.zeros(256, np.int64)
-    _count_ac_kernel(levels, np.ones(len(levels), np.int64) if times is None else times, histogram)
+    _count_ac_kernel(levels, times, histogram)
     return histogram

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from codec.huffman import HuffmanTable
 
-PROGRESSIVE: Final = 0xC2
+_PROGRESSIVE: Final = 0xC2
 """Marker of a progressive frame with Huffman codes (T.81, table B.1)."""
 
 END: Final = b"\xff\xd9"
@@ -38,13 +38,10 @@ def _app0() -> bytes:
     return _segment(0xE0, b"JFIF\0" + struct.pack(">HBHHBB", 0x0102, 0, 1, 1, 0, 0))
 
 
-def beginning(
-    size: tuple[int, int], quantisation: tuple[np.ndarray, ...], process: int, sampling: Sequence[int]
-) -> bytes:
-    """Return all that comes before the Huffman codes of a JPEG of `size` (height, width).
+def beginning(size: tuple[int, int], quantisation: tuple[np.ndarray, ...], sampling: Sequence[int]) -> bytes:
+    """Return all that comes before the Huffman codes of a progressive JPEG of `size` (height, width).
 
     quantisation: tables in zigzag order; with two, components after the first use the second.
-    process: marker of the frame, as `PROGRESSIVE`.
     sampling: blocks along each side of an MCU, by component.
     """
     height, width = size
@@ -54,7 +51,7 @@ def beginning(
     components = b"".join(
         bytes([number, factor << 4 | factor, number > 1]) for number, factor in enumerate(sampling, 1)
     )
-    parts.append(_segment(process, struct.pack(">BHHB", 8, height, width, len(sampling)) + components))
+    parts.append(_segment(_PROGRESSIVE, struct.pack(">BHHB", 8, height, width, len(sampling)) + components))
     return b"".join(parts)
 
 

@@ -58,17 +58,15 @@ class Point:
 
 
 def costs(
-    levels: Sequence[NDArray[np.int16]], times: Sequence[NDArray[np.int64]] | None = None
+    levels: Sequence[NDArray[np.int16]], times: Sequence[NDArray[np.int64]]
 ) -> tuple[tuple[NDArray[np.float32], ...], float]:
     """Return what each AC symbol of each component costs in a file of these levels, and the bits of all AC symbols.
 
     Chroma components share a code.
 
-    times: how often each block of each component counts; once if left out.
+    times: how often each block of each component counts.
     """
-    histograms = [
-        entropy.count_ac(part, None if times is None else times[number]) for number, part in enumerate(levels)
-    ]
+    histograms = [entropy.count_ac(part, counts) for part, counts in zip(levels, times, strict=True)]
     luma, chroma = histograms[0], sum(histograms[1:], np.zeros(256, np.int64))
     bits = symbol_bits(luma), symbol_bits(chroma)
     total = float(luma @ bits[0] + chroma @ bits[1])

@@ -46,7 +46,7 @@ def write(
     size: height and width, in pixels.
     tables: for luma and, in a colour picture, for chroma, `float32[64]` of whole numbers in 1..255.
     """
-    parts = [jfif.beginning(size, tables, jfif.PROGRESSIVE, _sampling(planes))]
+    parts = [jfif.beginning(size, tables, _sampling(planes))]
     for part in _parts(size, planes, levels):
         parts += (part.header, part.tokens.write(part.codes))
     return b"".join((*parts, jfif.END))
