@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from codec import huffman
+from codec.huffman import LONGEST
 from codec.symbols import EXTRA_BITS, POSSIBLE_AC
 from codec.trellis import trellis
 
@@ -24,13 +24,14 @@ _IMPOSSIBLE: Final = 1e6
 
 
 def symbol_bits(histogram: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Bits `float32[256]` that each AC symbol takes with its extra bits, under the code made for a histogram.
+    """Bits `float32[256]` that each AC symbol takes with its extra bits, by its share of a histogram.
 
-    Each possible symbol is counted once more than it occurred, so that the trellis may take one that was not yet seen.
+    That is −log₂ of the share, which the lengths of a Huffman code are close to, and at most the longest code. Each
+    possible symbol is counted once more than it occurred, so that the trellis may take one that was not yet seen.
     """
-    code = huffman.build(histogram + POSSIBLE_AC)
-    bits = code.lengths + EXTRA_BITS
-    return np.where(POSSIBLE_AC, bits, _IMPOSSIBLE).astype(np.float32)
+    counts = np.maximum(histogram + POSSIBLE_AC, 1)
+    shares = -np.log2(counts / counts[POSSIBLE_AC].sum())
+    return np.where(POSSIBLE_AC, np.minimum(shares, LONGEST) + EXTRA_BITS, _IMPOSSIBLE).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ _RECIPES: Final[dict[Aim, _Recipe]] = {
         masked=0.36,
         lagrangian=0.034,
         texture=(0.75, 0.75),
-        guards=("weighted", "visible"),
+        guards=MEASURES,
     ),
     # By PSNR-HVS-M on six Kodak pictures; with all of the cost `masked` PSNR would pay 80 % for 1 % more.
     "hvs": _Recipe(

@@ -27,8 +27,8 @@ _BEYOND: Final = (10, 5)
 Files that PSNR-HVS-M finds equal differ to SSIMULACRA2: curves of the same ends would overlap in part only.
 """
 
-MASK_STRENGTH: Final = 1.0
-"""Strength with a true mask, which can be trusted to the full."""
+MASK_STRENGTH: Final = 0.9
+"""Strength with a true mask, which can be trusted. At 1 the mask gains 2 % more and the whole picture loses 1 %."""
 
 EQUAL_QUALITY: Final = 50
 """libjpeg's quality whose bytes the files at equal size take."""
