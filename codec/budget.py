@@ -29,6 +29,8 @@ _ADJACENT: Final = 1.005
 """Ratio of two scales between which no other is tried."""
 _FILES: Final = 12
 """Most files that are made; 2 to 4 are usual."""
+_CREEPING: Final = 4
+"""Files that may be too large one after the other before the smallest of all is made, to know whether one can fit."""
 _TRIALS: Final = 10
 """Most steps of a search on the sample."""
 _NEAR: Final = 0.01
@@ -136,7 +138,7 @@ def _fitting(picture: Picture, trial: Trial, low: float, high: float, metadata_b
     scale = trial.scale
     good: _File | None = None
     bad: _File | None = None
-    for _ in range(_FILES):
+    for step in range(_FILES):
         file = _file(picture, at(scale))
         if len(file.data) > high:
             bad = file
@@ -148,6 +150,8 @@ def _fitting(picture: Picture, trial: Trial, low: float, high: float, metadata_b
             if good.point.scale / bad.point.scale < _ADJACENT:
                 break
             scale = _between(good, bad, wanted)
+        elif bad and step >= _CREEPING:
+            scale = _COARSEST
         else:
             factor = (len(file.data) / wanted) ** (1 / _POWER)
             scale = float(np.clip(scale * np.clip(factor, 0.2, 8), _FINEST, _COARSEST))
