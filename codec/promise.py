@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 import mozjpeg_lossless_optimization
 
 from codec import progressive, reference
-from codec.libjpeg import libjpeg_scale
-from codec.sample import sample, shown_error
-from codec.search import at_quality
+from codec.libjpeg import floor_quality, libjpeg_scale
+from codec.sample import sample, shown_errors
+from codec.search import Start, at_quality
 
 if TYPE_CHECKING:
     from codec.picture import Picture
+    from codec.sample import Sample
     from codec.tuning import Tuning
 
 _LOOKS: Final = 3
@@ -53,32 +54,47 @@ def keep(picture: Picture, tuning: Tuning, quality: int, strength: float) -> Kep
     """
     seen = sample(picture)
     own = reference.libjpeg(picture.pixels, quality) if seen.complete else None
-    measure = tuning.promise
-    target = None if own is None else shown_error(picture, seen, reference.decode(own), measure)
+    shown = None if own is None else _shown(picture, seen, own, floor_quality(quality, strength), tuning.promise)
     kept: list[Kept] = []
     sure = False
-    slack = tuning.leeway
-    scale = libjpeg_scale(quality)
+    start = Start(libjpeg_scale(quality), tuning.leeway)
     for _ in range(_LOOKS):
-        trial, plain = at_quality(seen, tuning, quality, strength, (scale, slack))
+        trial, plain = at_quality(seen, tuning, quality, strength, start)
         if trial is None:
             break
         levels = trial.point.levels(picture.components)
         data = progressive.write(picture.size, picture.planes, trial.point.tables(), levels)
         sure = trial.bits <= _SURE * plain.bits and len(data) > _SMALL
-        theirs, error = float(plain.errors.inside[measure]), float(trial.errors.inside[measure])
-        if target is not None:
-            theirs, error = target, shown_error(picture, seen, reference.decode(data), measure)
+        theirs, inside = float(plain.errors.inside[tuning.promise]), float(trial.errors.inside[tuning.promise])
+        floor = outside = 0.0
+        if shown is not None:
+            theirs, floor = shown
+            inside, outside = shown_errors(picture, seen, reference.decode(data), tuning.promise)
         limit = tuning.leeway * theirs
-        if error <= _TOLERANCE * limit:
-            kept.append(Kept(data, trial.scale, trial.point.lagrangian, error, theirs))
-        if target is None or _NEAR * limit <= error <= _TOLERANCE * limit or error <= 0:
+        enough = outside <= _TOLERANCE * floor
+        if enough and inside <= _TOLERANCE * limit:
+            kept.append(Kept(data, trial.scale, trial.point.lagrangian, inside, theirs))
+        near = inside <= 0 or _NEAR * limit <= inside <= _TOLERANCE * limit
+        if shown is None or (near and enough):
             break
-        scale = trial.scale
-        slack *= _MARGIN * limit / error
+        start = Start(
+            trial.scale,
+            start.inside * (1.0 if near else _MARGIN * limit / inside),
+            start.outside * (1.0 if enough else _MARGIN * floor / outside),
+        )
     if not kept or not sure:
-        kept.append(_libjpeg(picture, own, quality, float(plain.errors.inside[measure]) if target is None else target))
+        error = float(plain.errors.inside[tuning.promise]) if shown is None else shown[0]
+        kept.append(_libjpeg(picture, own, quality, error))
     return min(kept, key=lambda file: len(file.data))
+
+
+def _shown(picture: Picture, seen: Sample, own: bytes, floor: int, measure: int) -> tuple[float, float]:
+    """Return the errors of libjpeg's own file in the region, and of its file at the floor's quality elsewhere."""
+    inside, outside = shown_errors(picture, seen, reference.decode(own), measure)
+    if seen.rest.any():
+        coarse = reference.decode(reference.libjpeg(picture.pixels, floor))
+        outside = shown_errors(picture, seen, coarse, measure)[1]
+    return inside, outside
 
 
 def _libjpeg(picture: Picture, own: bytes | None, quality: int, error: float) -> Kept:

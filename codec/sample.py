@@ -138,8 +138,8 @@ def sample(picture: Picture) -> Sample:
     )
 
 
-def shown_error(picture: Picture, whole: Sample, decoded: NDArray[np.uint8], measure: int) -> float:
-    """Return the mean error in the region of interest of a decoded file, in squared grey levels.
+def shown_errors(picture: Picture, whole: Sample, decoded: NDArray[np.uint8], measure: int) -> tuple[float, float]:
+    """Return the mean errors of a decoded file in the region of interest and elsewhere, in squared grey levels.
 
     whole: a sample that is complete.
     decoded: `uint8[h,w,3]` or `uint8[h,w]`.
@@ -150,7 +150,8 @@ def shown_error(picture: Picture, whole: Sample, decoded: NDArray[np.uint8], mea
     side = luma.columns // last.columns * BLOCK
     copy = luma_plane(reference.luma(_pixels(decoded, row, column, side))).coefficients
     errors = block_errors(whole.luma, copy)[measure - 1] if measure else ((whole.luma - copy) ** 2).mean(axis=1)
-    return float(errors[whole.region].mean(dtype=np.float64))
+    outside = float(errors[whole.rest].mean(dtype=np.float64)) if whole.rest.any() else 0.0
+    return float(errors[whole.region].mean(dtype=np.float64)), outside
 
 
 def _pixels(pixels: NDArray[np.uint8], row: NDArray[np.intp], column: NDArray[np.intp], side: int) -> NDArray[np.uint8]:

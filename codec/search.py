@@ -151,22 +151,34 @@ def plain(sample: Sample, quality: int) -> Plain:
     return Plain(bits, sample.errors(levels, libjpeg_tables(quality)))
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a search for a quality starts.
+
+    scale: the first one tried.
+    inside, outside: what to multiply the errors with that libjpeg's levels allow in the region and elsewhere.
+    """
+
+    scale: float
+    inside: float = 1.0
+    outside: float = 1.0
+
+
 def at_quality(
-    sample: Sample, tuning: Tuning, quality: int, strength: float, start: tuple[float, float]
+    sample: Sample, tuning: Tuning, quality: int, strength: float, start: Start
 ) -> tuple[Trial | None, Plain]:
     """Find the point that is as good as libjpeg inside the region, and outside as good as at its `floor_quality`.
 
     Returns what was measured there and of libjpeg's own levels. There is no point where those take fewer bits.
-
-    start: the scale to start at, and what to multiply the error with that is allowed inside.
     """
     own = plain(sample, quality)
     measure = tuning.promise
     outside = np.inf
     if sample.rest.any():
-        outside = float(plain(sample, floor_quality(quality, strength)).errors.outside[measure])
-    scale, slack = start
-    inside = slack * float(own.errors.inside[measure])
+        floor = plain(sample, floor_quality(quality, strength))
+        outside = start.outside * float(floor.errors.outside[measure])
+    scale = start.scale
+    inside = start.inside * float(own.errors.inside[measure])
     contrast = 1.0
     relief = _RELIEF / (-np.log(weights.FLOOR) * strength) if strength > 0 else 0.0
     before: tuple[float, float] | None = None

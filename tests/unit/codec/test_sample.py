@@ -180,9 +180,10 @@ def test_the_error_that_is_shown_is_that_of_the_region_in_the_decoded_file(pictu
     luma = prepared.planes[0]
     region = prepared.interesting.reshape(luma.rows, luma.columns)[:rows, :columns]
     for measure, tiles in enumerate(_tiles(reference.luma(pixels), reference.luma(decoded))):
-        found = module.shown_error(prepared, taken, decoded, measure)
-        assert found == pytest.approx(tiles[region].mean(), rel=2e-3)
-        assert module.shown_error(prepared, taken, pixels, measure) == 0
+        inside, outside = module.shown_errors(prepared, taken, decoded, measure)
+        assert inside == pytest.approx(tiles[region].mean(), rel=2e-3)
+        assert outside == pytest.approx(tiles[~region].mean(), rel=2e-3)
+        assert module.shown_errors(prepared, taken, pixels, measure) == (0, 0)
 
 
 @pytest.mark.parametrize("name", ["coffee", "astronaut"])
