@@ -4,7 +4,21 @@ Importing this package imports neither Keras nor TensorFlow; `load` and `train` 
 """
 
 from models.importance import ImportanceModel, load
+from models.imported import convert_checkpoint, load_vgg16
 from models.prepared import Prepared, prepare
-from models.training import TrainingConfig, TrainingResult, train
+from models.refinement import refine
+from models.training import TrainingResult, train
+from models.training_config import TrainingConfig
 
-__all__ = ["ImportanceModel", "Prepared", "TrainingConfig", "TrainingResult", "load", "prepare", "train"]
+__all__ = [
+    "ImportanceModel",
+    "Prepared",
+    "TrainingConfig",
+    "TrainingResult",
+    "convert_checkpoint",
+    "load",
+    "load_vgg16",
+    "prepare",
+    "refine",
+    "train",
+]

@@ -30,6 +30,13 @@ def start(threads: int = 0) -> None:
     _limit_threads(threads)
 
 
+def restore_precision() -> None:
+    """Let networks that are built or loaded from now on compute in float32."""
+    import keras
+
+    keras.config.set_dtype_policy("float32")
+
+
 def _limit_threads(threads: int) -> None:
     """Give TensorFlow so many threads, if it has not yet begun to compute."""
     import keras

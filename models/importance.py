@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from config.errors import ModelError
 from models import backend
 from models.prepared import CANVAS_PX, STRIDE_PX, Prepared, prepare
+from models.refinement import refine
 from models.weights import SHIPPED, verify
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def load(path: Path | None = None, threads: int = 0) -> ImportanceModel:
     """Load a network. Imports TensorFlow, which takes seconds.
 
     Args:
-        path: a weights file that `train` wrote; None for the one that semjpeg ships with.
+        path: a weights file that `train` or `convert_checkpoint` wrote; None for the one that semjpeg ships with.
         threads: how many threads TensorFlow may use in this process, 0 for one per core. It can only be set before
             TensorFlow first computes; later it is passed over.
 
@@ -43,12 +42,13 @@ def load(path: Path | None = None, threads: int = 0) -> ImportanceModel:
     import keras
 
     from models.network import MSROI
+    from models.vgg import VGG16MSROI
 
     try:
         network = keras.saving.load_model(weights, compile=False)
     except Exception as error:  # Keras raises whatever its readers of ZIP, JSON and HDF5 raise
         raise ModelError(f"weights {weights}: not a saved network ({type(error).__name__}: {error})") from error
-    if not isinstance(network, MSROI):
+    if not isinstance(network, MSROI | VGG16MSROI):
         raise ModelError(f"weights {weights}: holds a {type(network).__name__}, not an MSROI network")
     return ImportanceModel(network, sha256)
 
@@ -63,7 +63,7 @@ class ImportanceModel:
     Example:
         >>> model = load()
         >>> model.importance(np.zeros((600, 800, 3), np.uint8)).shape
-        (24, 32)
+        (96, 128)
     """
 
     def __init__(self, network: Any, sha256: str) -> None:
@@ -79,11 +79,12 @@ class ImportanceModel:
             self.maps([blank] * size)
 
     def importance(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the map of one picture: `prepare` and `maps` in one. Takes and raises what these do."""
-        return self.maps([prepare(picture)])[0]
+        """Return the map of one picture: `prepare`, `maps` and `refine` in one. Takes and raises what these do."""
+        prepared = prepare(picture)
+        return refine(prepared, self.maps([prepared])[0])
 
     def maps(self, prepared: Sequence[Prepared]) -> list[NDArray[np.float32]]:
-        """Return one importance map per picture.
+        """Return one map per picture, as coarse as the network sees: `refine` makes the finished one of it.
 
         A picture's map is the same in any company, up to 1e-4.
 
@@ -91,8 +92,7 @@ class ImportanceModel:
             prepared: any number of pictures, also none.
 
         Returns:
-            float32 `[gh, gw]` each, in 0..1: it covers the picture exactly; the long side has 32 cells and cells are
-            square, but for the short side being rounded up to whole cells.
+            float32 `[32, 32]` each, in 0..1: the map of the picture's canvas.
         """
         with self._owner:
             largest = BATCH_SIZES[-1]
@@ -112,8 +112,7 @@ class ImportanceModel:
 
     def _batch(self, prepared: Sequence[Prepared]) -> list[NDArray[np.float32]]:
         """Return the maps of at most 16 pictures."""
-        grids = np.asarray(self._predict(prepared)["map"])[: len(prepared)]
-        return [_crop(grid, each) for grid, each in zip(grids, prepared, strict=True)]
+        return list(np.asarray(self._predict(prepared)["map"], np.float32)[: len(prepared)])
 
     def _predict(self, prepared: Sequence[Prepared]) -> dict[str, Any]:
         """Run the network on a batch filled up to one of the fixed sizes."""
@@ -133,12 +132,3 @@ def _valid(prepared: Prepared) -> NDArray[np.float32]:
     valid = np.zeros((_GRID, _GRID), np.float32)
     valid[: -(-prepared.height_px // STRIDE_PX), : -(-prepared.width_px // STRIDE_PX)] = 1
     return valid
-
-
-def _crop(grid: NDArray[np.float32], prepared: Prepared) -> NDArray[np.float32]:
-    """Cut the picture's part out of `[32, 32]`; a part that ends within a cell is resampled to whole cells."""
-    width, height = prepared.width_px / STRIDE_PX, prepared.height_px / STRIDE_PX
-    columns, rows = math.ceil(width), math.ceil(height)
-    used = Image.fromarray(np.ascontiguousarray(grid[:rows, :columns], np.float32))
-    exact = used.resize((columns, rows), Image.Resampling.BILINEAR, box=(0, 0, width, height))
-    return np.clip(np.asarray(exact, np.float32), 0, 1)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _SURE = 0.9
 """Target score of the class that a picture's folder names; the rest is left for mislabelled pictures."""
 
+_SHOWN = 0.5
+"""Target score from which a class is taken to be seen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Labels:
@@ -34,6 +37,19 @@ class Labels:
     targets: NDArray[np.float16]
     known: NDArray[np.bool_]
     folders: NDArray[np.int64]
+
+    def told(self, pictures: Sequence[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the targets and whether they are known, float32 `[classes]` each, for pictures that are seen together.
+
+        A class that one of them shows is shown; that a class is not shown is known if it is known of each of them.
+        Nothing is known where no picture is seen.
+        """
+        rows = list(pictures)
+        if not rows:
+            return np.zeros(len(self.classes), np.float32), np.zeros(len(self.classes), np.float32)
+        targets = np.max(self.targets[rows] * self.known[rows], axis=0)
+        known = self.known[rows].all(axis=0) | (targets >= _SHOWN)
+        return targets.astype(np.float32), known.astype(np.float32)
 
 
 def label_examples(

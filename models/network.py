@@ -1,9 +1,4 @@
-"""The MSROI network: one picture in, one importance map and the scores of the classes out.
-
-After Prakash et al., "Semantic Perceptual Image Compression using Deep Convolution Networks", DCC 2017: every class has
-a feature map, a class' score is pooled from its map, and the strongest classes together make the map. What differs
-from the paper is said where it does. Keras 3, any backend.
-"""
+"""The MSROI network: one picture in, one importance map and the scores of the classes out. Keras 3, any backend."""
 
 from __future__ import annotations
 
@@ -12,109 +7,23 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import layers, ops
 
+from models.heads import PACKAGE, BorderContrast, ClassActivationHead, doubled
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-PACKAGE = "semjpeg"
-"""Name under which the classes here are registered for saving."""
-
-_PRIOR_LOGIT = -5.0
-"""Initial logit of every class: few classes are present in a picture (Lin et al., "Focal loss", ICCV 2017)."""
-
-
-@keras.saving.register_keras_serializable(package=PACKAGE)
-class ClassActivationHead(layers.Layer):  # type: ignore[misc]  # keras ships no types
-    """Scores the classes and puts their maps together.
-
-    The evidence for class `c` at a place is `e_c = features · kernel_c + bias_c`; its score is the sigmoid of the mean
-    of `e_c` over the picture, each place counting by how much it looks like a thing. Among the `top` classes, those
-    with a score above `threshold` count with weights `top, top - 1, …, 1` by rank. A class' map is
-
-        thing · (1 - share + share · sigmoid(e_c) / max sigmoid(e_c))
-
-    and the importance map is the weighted mean of these, or `thing` alone if no class reaches the threshold, divided by
-    its highest value or by `least_peak`, whichever is larger. (The paper sums the five strongest without a threshold
-    and always stretches the result to 0..1, so that it finds something important in a picture of nothing.) Only the
-    maps of the classes that count are ever computed.
-
-    Args:
-        classes: how many classes there are.
-        top: how many classes may count.
-        threshold: score from which a class counts, 0..1.
-        share: how much of a class' map is the class' own evidence, 0..1.
-        least_peak: a map whose highest value is lower stays low, 0..1.
-    """
-
-    def __init__(
-        self, classes: int, top: int, threshold: float, share: float, least_peak: float, **options: Any
-    ) -> None:
-        super().__init__(**options)
-        self.classes = classes
-        self.top = min(top, classes)
-        self.threshold = threshold
-        self.share = share
-        self.least_peak = least_peak
-
-    def build(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
-        """Make the kernel `[classes, channels]` and the bias `[classes]`."""
-        channels = shapes[0][-1]
-        self.kernel = self.add_weight(shape=(self.classes, channels), initializer="glorot_uniform", name="kernel")
-        self.bias = self.add_weight(
-            shape=(self.classes,), initializer=keras.initializers.Constant(_PRIOR_LOGIT), name="bias"
-        )
-
-    def call(self, inputs: Sequence[Any]) -> tuple[Any, Any]:
-        """Return the class logits `[b, classes]` and the map `[b, 2h, 2w]` in 0..1.
-
-        Args:
-            inputs: features `[b, h, w, c]`, thing map `[b, 2h, 2w, 1]` in 0..1, which cells hold picture
-                `[b, 2h, 2w, 1]` (1 or 0).
-        """
-        features, thing, valid = inputs
-        weights = ops.average_pool((thing + 1e-3) * valid, 2)
-        pooled = ops.sum(features * weights, axis=(1, 2)) / (ops.sum(weights, axis=(1, 2)) + 1e-6)
-        logits = ops.matmul(pooled, ops.transpose(self.kernel)) + self.bias
-        evidence = self._evidence(features, ops.average_pool(valid, 2), logits)
-        found = (thing * _doubled(evidence) * valid)[..., 0]
-        peak = ops.max(found, axis=(1, 2), keepdims=True)
-        return logits, found / ops.maximum(peak, self.least_peak)
-
-    def _evidence(self, features: Any, valid: Any, logits: Any) -> Any:
-        """Return what the classes that count say together, `[b, h, w, 1]` in 0..1; 1 everywhere if none does."""
-        best, chosen = ops.top_k(logits, self.top)
-        counts = ops.cast(ops.sigmoid(best) > self.threshold, features.dtype)
-        weights = counts * ops.arange(self.top, 0, -1, dtype=features.dtype)
-        total = ops.sum(weights, axis=-1)[:, None, None, None]
-        kernels = ops.take(self.kernel, chosen, axis=0)
-        biases = ops.take(self.bias, chosen, axis=0)
-        activation = ops.sigmoid(ops.einsum("bhwc,bkc->bhwk", features, kernels) + biases[:, None, None, :])
-        activation = activation * ops.cast(valid > 0, features.dtype)
-        relative = activation / (ops.max(activation, axis=(1, 2), keepdims=True) + 1e-6)
-        mean = ops.sum(relative * weights[:, None, None, :], axis=-1, keepdims=True) / ops.maximum(total, 1)
-        return ops.where(total > 0, 1 - self.share + self.share * mean, ops.ones_like(mean))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what the layer is made from."""
-        return {
-            **super().get_config(),
-            "classes": self.classes,
-            "top": self.top,
-            "threshold": self.threshold,
-            "share": self.share,
-            "least_peak": self.least_peak,
-        }
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class MSROI(keras.Model):  # type: ignore[misc]  # keras ships no types
     """Multi-structure region of interest network.
 
-    A residual network down to a stride of 16 pixels gives the features from which the classes are told apart; a thing
-    map at a stride of 8 says, from those features, finer ones and boundary connectivity, where there is anything at
-    all; a `ClassActivationHead` puts them together. No layer is random at inference.
+    A residual network down to a stride of 32 pixels, brought back to 16, gives the features from which the classes are
+    told apart; a thing map at a stride of 8 says, from those features, their contrast to the border, finer features and
+    boundary connectivity, where there is anything at all; a `ClassActivationHead` puts them together. No layer is
+    random at inference.
 
     Inputs, a dict:
-        picture: `[b, H, W, 3]`, RGB in 0..255, uint8 or float; H and W multiples of 16.
+        picture: `[b, H, W, 3]`, RGB in 0..255, uint8 or float; H and W multiples of 32.
         barrier: float `[b, H/8, W/8, 1]`, boundary connectivity in 0..1.
         valid: float `[b, H/8, W/8, 1]`, 1 where a cell holds picture, 0 where it is padding.
 
@@ -124,8 +33,8 @@ class MSROI(keras.Model):  # type: ignore[misc]  # keras ships no types
 
     Args:
         classes: names of the classes.
-        widths: channels at strides 4, 8 and 16.
-        blocks: residual blocks at strides 4, 8 and 16.
+        widths: channels at strides 4, 8, 16 and 32.
+        blocks: residual blocks at strides 4, 8, 16 and 32.
         channels: channels of the features from which the classes are told apart.
         top: see `ClassActivationHead`, likewise `threshold`, `share` and `least_peak`.
 
@@ -140,8 +49,8 @@ class MSROI(keras.Model):  # type: ignore[misc]  # keras ships no types
         self,
         classes: Sequence[str],
         *,
-        widths: Sequence[int] = (32, 64, 128),
-        blocks: Sequence[int] = (1, 2, 3),
+        widths: Sequence[int] = (32, 64, 128, 160),
+        blocks: Sequence[int] = (1, 2, 3, 2),
         channels: int = 160,
         top: int = 5,
         threshold: float = 0.1,
@@ -150,12 +59,17 @@ class MSROI(keras.Model):  # type: ignore[misc]  # keras ships no types
         **options: Any,
     ) -> None:
         # === Layers ===
-        lateral = layers.Conv2D(channels // 2, 1, name="lateral")
+        across = layers.Conv2D(channels, 1, use_bias=False, name="across")
+        deep = layers.Conv2D(channels, 1, name="deep")
+        lateral = layers.Conv2D(channels // 2, 1, use_bias=False, name="lateral")
         descent = layers.Conv2D(channels // 2, 1, name="descent")
         up = layers.UpSampling2D(2, name="up")
+        contrast = BorderContrast(dtype="float32", name="contrast")
+        coarse_valid = layers.AveragePooling2D(2, name="coarse_valid")
         fuse = _ConvNorm(channels // 2, 3, name="fuse")
-        thing_logit = layers.Conv2D(1, 1, bias_initializer=keras.initializers.Constant(-1.0), name="thing")
-        head = ClassActivationHead(len(classes), top, threshold, share, least_peak, name="classes")
+        rare = keras.initializers.Constant(-1.0)
+        thing_logit = layers.Conv2D(1, 1, bias_initializer=rare, dtype="float32", name="thing")
+        head = ClassActivationHead(len(classes), top, threshold, share, least_peak, dtype="float32", name="classes")
 
         # === Functional model ===
         picture = keras.Input((None, None, 3), name="picture")
@@ -169,11 +83,14 @@ class MSROI(keras.Model):  # type: ignore[misc]  # keras ships no types
                 strides = 2 if level > 0 and index == 0 else 1
                 x = _residual_block(x, width, strides, name=f"level{level}_block{index}")
             levels.append(x)
-        features = _ConvNorm(channels, 1, name="features")(x)
-        fine = layers.Add(name="merge")([lateral(levels[1]), up(descent(features))])
+        merged = layers.Add(name="merge_deep")([across(levels[2]), doubled(deep(x))])
+        features = _ConvNorm(channels, 3, name="features")(layers.ReLU(name="merge_deep_relu")(merged))
+        unlike = contrast([features, coarse_valid(valid)])
+        seen = descent(layers.Concatenate(name="with_contrast")([features, unlike]))
+        fine = layers.Add(name="merge")([lateral(levels[1]), up(seen)])
         fine = layers.Concatenate(name="with_barrier")([layers.ReLU(name="merge_relu")(fine), barrier])
         logit = thing_logit(fuse(fine))
-        thing = layers.Activation("sigmoid", name="thing_map")(logit)
+        thing = layers.Activation("sigmoid", dtype="float32", name="thing_map")(logit)
         logits, found = head([features, thing, valid])
         scores = layers.Activation("sigmoid", dtype="float32", name="scores")(logits)
         super().__init__(
@@ -191,6 +108,17 @@ class MSROI(keras.Model):  # type: ignore[misc]  # keras ships no types
         self.threshold = threshold
         self.share = share
         self.least_peak = least_peak
+
+    @property
+    def taught(self) -> dict[str, Any]:
+        """What training looks at: the symbolic `logits` `[b, classes]`, the logits of the thing map, `thing`
+        `[b, H/8, W/8, 1]`, and what the teacher's features are told from, `features` `[b, H/16, W/16, c]`.
+        """
+        return {
+            "logits": self.get_layer("classes").output[0],
+            "thing": self.get_layer("thing").output,
+            "features": self.get_layer("features").output,
+        }
 
     def get_config(self) -> dict[str, Any]:
         """Return what the network is made from."""
@@ -245,12 +173,6 @@ class _ConvNorm(layers.Layer):  # type: ignore[misc]  # keras ships no types
     def get_config(self) -> dict[str, Any]:
         """Return what the layer is made from."""
         return {**super().get_config(), **self.settings}
-
-
-def _doubled(x: Any) -> Any:
-    """Enlarge `[b, h, w, c]` twofold and smooth away the steps."""
-    x = ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)
-    return ops.average_pool(x, 3, strides=1, padding="same")
 
 
 def _residual_block(x: Any, width: int, strides: int, name: str) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from models.barrier import barrier_distance
+from models.bilateral import lab
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +32,9 @@ BARRIER_FLOOR = 40.0
 """Barrier (summed over three channels, so at most 765) that is added to a picture's own range before it is divided by
 it, so that noise in a flat picture does not pass for a thing."""
 
+GUIDE_PX = 128
+"""Long side of the finished map: a cell covers no more than 16 pixels of a picture of 2048, which has 3 million."""
+
 _SPARE = 4
 """A picture more than this many times larger than the canvas is thinned out before it is shrunk: bounded memory."""
 
@@ -44,12 +48,17 @@ class Prepared:
         barrier: float32 `[32, 32]`, boundary connectivity in 0..1; 0 outside the picture.
         width_px: how many columns of the canvas are the picture.
         height_px: how many rows of the canvas are the picture.
+        colours: uint8 `[gh, gw, 3]`, the picture's colours (see `models.bilateral.lab`), one for each cell of the
+            network's map.
+        guide: uint8 `[h, w, 3]`, likewise, one for each cell of the finished map; its longer side is 128.
     """
 
     canvas: NDArray[np.uint8]
     barrier: NDArray[np.float32]
     width_px: int
     height_px: int
+    colours: NDArray[np.uint8]
+    guide: NDArray[np.uint8]
 
 
 def prepare(picture: NDArray[np.uint8]) -> Prepared:
@@ -67,10 +76,21 @@ def prepare(picture: NDArray[np.uint8]) -> Prepared:
     _check(picture)
     thinned = _thin(picture, _SPARE * CANVAS_PX)
     image = Image.fromarray(thinned)
-    longest = max(picture.shape[:2])
-    width, height = (max(1, round(side * CANVAS_PX / longest)) for side in (picture.shape[1], picture.shape[0]))
+    width, height = _fitted(picture, CANVAS_PX)
     shrunk = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0).convert("RGB"))
-    return Prepared(pad(shrunk, CANVAS_PX), barrier_grid(shrunk), width, height)
+    cells = -(-width // STRIDE_PX), -(-height // STRIDE_PX)
+    colours, guide = (
+        lab(np.asarray(Image.fromarray(shrunk).resize(size, Image.Resampling.BOX)))
+        for size in (cells, _fitted(picture, GUIDE_PX))
+    )
+    return Prepared(pad(shrunk, CANVAS_PX), barrier_grid(shrunk), width, height, colours, guide)
+
+
+def _fitted(picture: NDArray[np.uint8], long_px: int) -> tuple[int, int]:
+    """Return width and height of the picture when its longer side is `long_px`; at least 1."""
+    height, width = picture.shape[:2]
+    longest = max(height, width)
+    return max(1, round(width * long_px / longest)), max(1, round(height * long_px / longest))
 
 
 def pad(picture: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """A finished image classifier as a teacher: what it says about a picture, never its weights.
 
-Any TFLite classifier will do that takes the mean of its last feature map over the positions (MobileNet, EfficientNet,
-ResNet …). It is run at a larger size than it was trained at, so that it speaks about places in some detail.
+Any TFLite or Keras classifier will do that takes the mean of its last feature map over the positions (MobileNet,
+EfficientNet, ResNet …). Run at a larger size than it was trained at, it speaks about places in some detail.
 """
 
 from __future__ import annotations
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-TEACHER_PX = 384
-"""Side of the square that the teacher sees."""
-
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
@@ -38,57 +35,94 @@ class Opinion:
 
 
 class Teacher:
-    """A TFLite classifier that can be asked about pictures. Not thread-safe.
+    """A classifier that can be asked about pictures. Not thread-safe.
 
     Args:
-        path: the `.tflite` file; a text file beside it whose name holds `labels` names its classes, one per line.
-        threads: how many threads it may use.
+        path: a `.tflite` file, whose network takes RGB in -1..1, or one saved by Keras, `.keras` or `.h5`, whose
+            network takes RGB in 0..255 of any size. A text file beside it whose name holds `labels` names its classes,
+            one per line.
 
     Raises:
         ConfigurationError: a file is missing or the classifier is not of the expected kind.
     """
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
-        from tensorflow import lite
-
+    def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise ConfigurationError(f"teacher {path}: no such file")
         self.classes = _labels(path)
-        try:
-            plain = lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES  # others hide tensors
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the interpreter announces its move to another package
-                self._interpreter = lite.Interpreter(
-                    str(path),
-                    num_threads=threads,
-                    experimental_op_resolver_type=plain,
-                    experimental_preserve_all_tensors=True,
-                )
-            self._input = self._interpreter.get_input_details()[0]
-            self._output = self._interpreter.get_output_details()[0]
-            self._interpreter.resize_tensor_input(self._input["index"], [1, TEACHER_PX, TEACHER_PX, 3])
-            self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise ConfigurationError(f"teacher {path}: not a TFLite image classifier ({error})") from error
-        self._tensors = {each["index"]: each for each in self._interpreter.get_tensor_details()}
-        self._features = self._find_features(path)
-        self.grid = int(self._interpreter.get_tensor(self._features).shape[1])
-        count = int(self._output["shape"][-1])
-        if count != len(self.classes):
-            raise ConfigurationError(f"teacher {path}: {count} scores, {len(self.classes)} labels")
+        self._path = path
+        self._sizes: dict[int, _TFLite] = {}
+        self._keras = None if path.suffix == ".tflite" else _Keras(path)
+        scores = self.ask(np.zeros((8, 8, 3), np.uint8), 224).scores
+        if len(scores) != len(self.classes):
+            raise ConfigurationError(f"teacher {path}: {len(scores)} scores, {len(self.classes)} labels")
 
-    def ask(self, picture: NDArray[np.uint8]) -> Opinion:
+    def ask(self, picture: NDArray[np.uint8], side_px: int) -> Opinion:
         """Show the teacher one square picture.
 
         Args:
             picture: uint8 `[s, s, 3]`, RGB, of any size.
+            side_px: side at which the teacher sees it.
         """
-        seen = Image.fromarray(picture).resize((TEACHER_PX, TEACHER_PX), Image.Resampling.BICUBIC)
-        self._interpreter.set_tensor(self._input["index"], self._quantised(np.asarray(seen)[None]))
+        seen = np.asarray(Image.fromarray(picture).resize((side_px, side_px), Image.Resampling.BICUBIC))
+        if self._keras:
+            return self._keras.ask(seen)
+        if side_px not in self._sizes:
+            self._sizes[side_px] = _TFLite(self._path, side_px)
+        return self._sizes[side_px].ask(seen)
+
+
+class _Keras:
+    """A classifier saved by Keras."""
+
+    def __init__(self, path: Path) -> None:
+        import keras
+
+        try:
+            network = keras.saving.load_model(path, compile=False)
+        except Exception as error:  # Keras raises whatever its readers of ZIP, JSON and HDF5 raise
+            raise ConfigurationError(
+                f"teacher {path}: not a saved network ({type(error).__name__}: {error})"
+            ) from error
+        pooling = [each for each in network.layers if isinstance(each, keras.layers.GlobalAveragePooling2D)]
+        if not pooling:
+            raise ConfigurationError(f"teacher {path}: no mean over the positions")
+        if any(side is not None for side in network.input_shape[1:3]):
+            raise ConfigurationError(
+                f"teacher {path}: takes pictures of {network.input_shape[1:3]} only, not of any size"
+            )
+        self._network = keras.Model(network.input, [network.output, pooling[-1].input])
+
+    def ask(self, pixels: NDArray[np.uint8]) -> Opinion:
+        """Show it one picture, `[s, s, 3]`."""
+        scores, features = self._network.predict_on_batch(pixels[None].astype(np.float32))
+        return Opinion(np.asarray(scores, np.float32)[0], np.asarray(features, np.float32)[0])
+
+
+class _TFLite:
+    """A TFLite classifier made ready for squares of one size."""
+
+    def __init__(self, path: Path, side_px: int) -> None:
+        from tensorflow import lite
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the interpreter announces its move, and what keeping tensors costs
+                self._interpreter = lite.Interpreter(str(path), num_threads=1, experimental_preserve_all_tensors=True)
+            self._input = self._interpreter.get_input_details()[0]
+            self._output = self._interpreter.get_output_details()[0]
+            self._features = self._find_features(path)
+            self._interpreter.resize_tensor_input(self._input["index"], [1, side_px, side_px, 3])
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ConfigurationError(f"teacher {path}: not a TFLite image classifier ({error})") from error
+        self._tensors = {each["index"]: each for each in self._interpreter.get_tensor_details()}
+
+    def ask(self, pixels: NDArray[np.uint8]) -> Opinion:
+        """Show it one picture, `[s, s, 3]`."""
+        self._interpreter.set_tensor(self._input["index"], self._quantised(pixels[None]))
         self._interpreter.invoke()
-        features = self._read(self._features)[0]
-        scores = self._read(self._output["index"])[0]
-        return Opinion(scores, features)
+        return Opinion(self._read(self._output["index"])[0], self._read(self._features)[0])
 
     def _quantised(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
         """Bring pixels to the -1..1 that the classifier expects, in its own number format."""

@@ -13,20 +13,20 @@ from keras import layers, ops
 from models.windows import cut_window, stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from models.data import Example
     from models.labels import Labels
     from models.network import MSROI
     from models.observation import Observations
+    from models.vgg import VGG16MSROI
 
 _CLASS_WEIGHT = 0.1
 """Weight of the cross-entropy summed over classes; brings it to the size of the others in the first epochs."""
 
-_FEATURE_WEIGHT = 1.5
+_FEATURE_WEIGHT = 1.0
 """Weight of the squared error of the teacher's features, whose variance is 1: they are what a small network learns most
 from."""
 
@@ -37,8 +37,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
     """The training windows of one epoch, or the validation pictures; each batch depends on its number alone.
 
     Args:
-        examples: all pictures.
-        known: what is known about them.
+        known: what is known about all pictures.
         labels: their targets.
         chosen: which of them to show, in this order.
         batch_size: how many at a time.
@@ -47,7 +46,6 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
 
     def __init__(
         self,
-        examples: Sequence[Example],
         known: Observations,
         labels: Labels,
         chosen: NDArray[np.int64],
@@ -55,7 +53,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
         seed: tuple[int, ...] | None,
     ) -> None:
         super().__init__(workers=2, max_queue_size=6)
-        self._examples, self._known, self._labels = examples, known, labels
+        self._known, self._labels = known, labels
         self._chosen, self._batch_size, self._seed = chosen, batch_size, seed
 
     def __len__(self) -> int:
@@ -65,14 +63,14 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
     def __getitem__(self, number: int) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         """Return the inputs and the targets of one batch."""
         rows = self._chosen[number * self._batch_size : (number + 1) * self._batch_size]
-        windows = [cut_window(self._examples[row], self._known, row, self._random(row)) for row in rows]
+        windows = [cut_window(self._known, int(row), self._random(row)) for row in rows]
         batch = stack(windows)
         inputs = {name: batch[name] for name in _INPUTS}
         targets = {"thing": batch["thing"]}
         if batch["features"].shape[-1]:
-            targets["features"] = batch["features"]
-        targets["classes"] = self._labels.targets[rows].astype(np.float32)
-        targets["known"] = self._labels.known[rows].astype(np.float32)
+            targets |= {name: batch[name] for name in ("features", "observed")}
+        told = [self._labels.told(each.shown) for each in windows]
+        targets["classes"], targets["known"] = (np.stack(each) for each in zip(*told, strict=True))
         return inputs, targets
 
     def _random(self, row: int) -> np.random.Generator | None:
@@ -81,29 +79,24 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
 
 
 class Lesson(keras.Model):  # type: ignore[misc]  # keras ships no types
-    """An `MSROI` network with the outputs that are taught, and the losses.
+    """A network with the outputs that are taught, and the losses.
 
-    Three losses are added: cross-entropy of the thing map per cell, cross-entropy of the class scores summed over the
-    classes of which something is known, and, with a teacher, the squared error of the teacher's features, predicted by
-    one linear layer that only training has.
+    Up to three losses are added: cross-entropy of the class scores summed over the classes of which something is known;
+    if the network has a thing map, its cross-entropy per cell; with a teacher, the squared error of the teacher's
+    features, predicted by one linear layer that only training has.
 
     Args:
         network: the network to train.
         features: how many features of the teacher there are; 0 without a teacher.
     """
 
-    def __init__(self, network: MSROI, features: int) -> None:
-        learned = network.get_layer("features").output
-        outputs = {
-            "thing": network.get_layer("thing").output,
-            "logits": network.get_layer("classes").output[0],
-        }
+    def __init__(self, network: MSROI | VGG16MSROI, features: int) -> None:
+        outputs = dict(network.taught)
+        learned = outputs.pop("features")
         if features:
-            outputs["features"] = layers.Conv2D(features, 1, name="distilled")(learned)
-        super().__init__(inputs=network.inputs, outputs=outputs)
-        self.thing_loss = keras.metrics.Mean(name="thing")
-        self.class_loss = keras.metrics.Mean(name="classes")
-        self.feature_loss = keras.metrics.Mean(name="features")
+            outputs["features"] = layers.Conv2D(features, 1, dtype="float32", name="distilled")(learned)
+        super().__init__(inputs=network.inputs, outputs={**outputs, "map": network.output["map"]})
+        self.losses_by_name = {name: keras.metrics.Mean(name=name) for name in ("thing", "classes", "features")}
         self.agreement = keras.metrics.Mean(name="agreement")
 
     def compute_loss(
@@ -112,21 +105,18 @@ class Lesson(keras.Model):  # type: ignore[misc]  # keras ships no types
         """Return the sum of the losses and note each of them."""
         del sample_weight, training
         valid = x["valid"]
-        cells = ops.sum(valid)
-        thing = ops.sum(_cross_entropy(y["thing"], y_pred["thing"]) * valid) / cells
         classes = ops.sum(_cross_entropy(y["classes"], y_pred["logits"]) * y["known"], axis=-1)
-        classes = _CLASS_WEIGHT * ops.mean(classes)
-        self.thing_loss.update_state(thing)
-        self.class_loss.update_state(classes)
-        self.agreement.update_state(_correlation(y["thing"], ops.sigmoid(y_pred["thing"]), valid))
-        loss = thing + classes
+        losses = {"classes": _CLASS_WEIGHT * ops.mean(classes)}
+        if "thing" in y_pred:
+            losses["thing"] = ops.sum(_cross_entropy(y["thing"], y_pred["thing"]) * valid) / ops.sum(valid)
         if "features" in y_pred:
-            coarse = ops.average_pool(valid, 2)
             error = ops.mean(ops.square(y["features"] - y_pred["features"]), axis=-1, keepdims=True)
-            features = _FEATURE_WEIGHT * ops.sum(error * coarse) / ops.sum(coarse)
-            self.feature_loss.update_state(features)
-            loss = loss + features
-        return loss
+            observed = ops.maximum(ops.sum(y["observed"]), 1)
+            losses["features"] = _FEATURE_WEIGHT * ops.sum(error * y["observed"]) / observed
+        for name, loss in losses.items():
+            self.losses_by_name[name].update_state(loss)
+        self.agreement.update_state(_correlation(y["thing"], y_pred["map"][..., None], valid))
+        return sum(losses.values())
 
 
 def _cross_entropy(target: Any, logit: Any) -> Any:

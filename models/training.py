@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -14,74 +15,24 @@ import numpy as np
 from config.errors import ConfigurationError
 from models import backend
 from models.data import read_examples
+from models.imported import load_vgg16
 from models.labels import Labels, label_examples
 from models.observation import Observations, observe
 from models.weights import write_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from models.data import Example
+    from models.network import MSROI
+    from models.training_config import TrainingConfig
+    from models.vgg import VGG16MSROI
 
 _WARM_UP = 0.05
 """Share of the steps in which the learning rate rises from nothing."""
 
 _WEIGHT_DECAY = 1e-4
-
-_LEAST_WIDTH = 16
-"""Fewer channels crash the process while it learns: oneDNN as in TensorFlow 2.21, on processors with AVX-512."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingConfig:
-    """Everything that shapes a training run.
-
-    Attributes:
-        datasets: folders or tar archives, each with one folder per class.
-        output: where the weights go, `….keras`; a record of them goes beside it, `….json`.
-        workspace: folder for checkpoint, log and the teacher's findings. A run that finds a checkpoint there goes on
-            from it.
-        teacher: TFLite classifier to distil, its labels in a text file beside it; None learns from labels alone.
-        epochs: how often each picture is shown, in all, resumed epochs included.
-        batch_size: pictures per step.
-        learning_rate: highest rate of AdamW; it rises at first, then falls to 0 along a cosine.
-        validation_share: share of the pictures that is kept for validation.
-        patience: epochs without a better validation loss after which training stops.
-        seed: where chance comes from.
-        threads: how many threads TensorFlow may use; 0 for all cores.
-        background: folders that name no class.
-        least_pictures: a folder with fewer pictures names no class; with a teacher they are learned from all the same.
-        widths, blocks, channels: see `models.network.MSROI`.
-    """
-
-    datasets: tuple[Path, ...]
-    output: Path
-    workspace: Path
-    teacher: Path | None = None
-    epochs: int = 12
-    batch_size: int = 32
-    learning_rate: float = 2e-3
-    validation_share: float = 0.04
-    patience: int = 4
-    seed: int = 0
-    threads: int = 0
-    background: tuple[str, ...] = ("BACKGROUND_Google",)
-    least_pictures: int = 1
-    widths: tuple[int, int, int] = (32, 64, 128)
-    blocks: tuple[int, int, int] = (1, 2, 3)
-    channels: int = 160
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience", "channels"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name}: must be at least 1, got {getattr(self, name)}")
-        if min(self.widths) < _LEAST_WIDTH:
-            raise ConfigurationError(f"widths: must be at least {_LEAST_WIDTH}, got {self.widths}")
-        if not 0 < self.validation_share < 1:
-            raise ConfigurationError(f"validation_share: must lie between 0 and 1, got {self.validation_share}")
-        if self.output.suffix != ".keras":
-            raise ConfigurationError(f"output: must end in .keras, got {self.output}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +75,10 @@ def train(config: TrainingConfig, report: Callable[[str], None]) -> TrainingResu
     if not labels.classes:
         raise ConfigurationError("data: no class is left besides the background")
     report(f"{len(examples)} pictures, {len(labels.classes)} classes")
-    return _Run(config, examples, known, labels, report).go()
+    try:
+        return _Run(config, examples, known, labels, report).go()
+    finally:
+        backend.restore_precision()
 
 
 def _observe(
@@ -133,14 +87,15 @@ def _observe(
     """Look at all pictures, with the teacher if there is one."""
     from models.teacher import Teacher
 
-    teacher = Teacher(config.teacher, max(1, config.threads)) if config.teacher else None
+    copies = config.threads or os.cpu_count() or 1
+    teachers = [Teacher(config.teacher) for _ in range(copies)] if config.teacher else []
 
     def progress(done: int, count: int) -> None:
         if done % 1000 == 0 or done == count:
             report(f"looked at {done} of {count} pictures")
 
-    known = observe(examples, teacher, config.workspace, progress)
-    classes = teacher.classes if teacher else ()
+    known = observe(examples, teachers, config.workspace, progress)
+    classes = teachers[0].classes if teachers else ()
     return known, label_examples(examples, classes, known.scores, config.background, config.least_pictures)
 
 
@@ -157,24 +112,26 @@ class _Run:
     ) -> None:
         import keras
 
-        from models.network import MSROI
         from models.trainer import Lesson
 
         self.config, self.examples, self.known, self.labels = config, examples, known, labels
         self.report = report
         self.charts = _charts(config.workspace / "tensorboard")
         keras.utils.set_random_seed(config.seed)
+        keras.config.set_dtype_policy(config.precision)
         order = np.random.default_rng(config.seed).permutation(len(examples))
         held = min(max(1, round(len(examples) * config.validation_share)), len(examples) - 1)
         self.validation, self.taught = order[:held], order[held:]
-        self.network = MSROI(labels.classes, widths=config.widths, blocks=config.blocks, channels=config.channels)
+        self.network = _network(config, labels.classes)
         self.lesson = Lesson(self.network, known.features.shape[-1])
         steps = config.epochs * -(-len(self.taught) // config.batch_size)
         warm_up = max(1, round(steps * _WARM_UP))
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, max(1, steps - warm_up), warmup_target=config.learning_rate, warmup_steps=warm_up
         )
-        self.lesson.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY, clipnorm=5.0))
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY, clipnorm=5.0)
+        # XLA makes a step a quarter slower on processors (TensorFlow 2.21) and faster on GPUs.
+        self.lesson.compile(optimizer=optimizer, jit_compile=bool(keras.distribution.list_devices("gpu")))
         self.state: dict[str, float] = {"epochs": 0, "best": np.inf, "agreement": 0, "waited": 0}
 
     def go(self) -> TrainingResult:
@@ -215,7 +172,7 @@ class _Run:
         began = time.monotonic()
         config = self.config
         order = np.random.default_rng([config.seed, number]).permutation(self.taught)
-        parts = (self.examples, self.known, self.labels)
+        parts = (self.known, self.labels)
         history = self.lesson.fit(
             Batches(*parts, order, config.batch_size, (config.seed, number)),
             validation_data=Batches(*parts, self.validation, config.batch_size, None),
@@ -257,6 +214,19 @@ class _Run:
             "agreement": round(self.state["agreement"], 4),
             "settings": json.loads(json.dumps(settings, default=lambda path: path.name)),
         }
+
+
+def _network(config: TrainingConfig, classes: Sequence[str]) -> MSROI | VGG16MSROI:
+    """Return a network that has learned nothing yet, or no more than VGG16's weights know."""
+    from models.network import MSROI
+    from models.vgg import VGG16MSROI
+
+    if config.architecture == "msroi":
+        return MSROI(classes, widths=config.widths, blocks=config.blocks, channels=config.channels)
+    network = VGG16MSROI(classes, activation="sigmoid")
+    if config.vgg16_weights:
+        load_vgg16(network, config.vgg16_weights)
+    return network
 
 
 def _charts(folder: Path) -> Any:

@@ -20,6 +20,8 @@ _COMMANDS = {
     "events": "Turn a store's notifications into jobs.",
     "worker": "Do the jobs of the queue.",
     "train": "Train the network on labelled images.",
+    "convert": "Use the network that the paper's authors trained.",
+    "evaluate": "Score importance maps.",
     "benchmark": "Measure semjpeg beside other encoders.",
     "demo": "Show the whole system at work on this machine.",
 }

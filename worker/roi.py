@@ -8,7 +8,7 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from models import prepare
+from models import prepare, refine
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,8 +41,9 @@ class MapBatcher:
             float32 `[h', w']` in 0..1, much smaller than the picture and of its aspect ratio.
         """
         answer: Future[NDArray[np.float32]] = Future()
-        self._waiting.put((prepare(pixels), answer))
-        return answer.result()
+        prepared = prepare(pixels)
+        self._waiting.put((prepared, answer))
+        return refine(prepared, answer.result())
 
     def close(self) -> None:
         """Finish what waits and end the thread."""

@@ -43,7 +43,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     Raises:
         SemjpegError: It cannot be read or is too small to be measured.
     """
-    pixels = _read(path)
+    pixels = read_pixels(path)
     height, width = pixels.shape[:2]
     if min(height, width) < LEAST_SIDE_PX:
         raise UnsupportedImageError(f"has {width}x{height} pixels; measures need {LEAST_SIDE_PX} on each side")
@@ -57,13 +57,18 @@ def read_mask(path: Path) -> NDArray[np.float32]:
         ConfigurationError: It is missing or no picture.
     """
     try:
-        pixels = _read(path)
+        pixels = read_pixels(path)
     except Exception as error:
         raise ConfigurationError(f"has no usable mask: {path} {error}") from error
     return np.asarray(Image.fromarray(pixels).convert("L"), np.float32) / np.float32(255)
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
+def read_pixels(path: Path) -> NDArray[np.uint8]:
+    """Read a picture of any size as `uint8[h,w,3]` (RGB) or `[h,w]` (grey), upright.
+
+    Raises:
+        SemjpegError: It cannot be read.
+    """
     limits = Settings.load().limits
     return decode(probe(read_file(path, limits.max_bytes), limits)).pixels
 

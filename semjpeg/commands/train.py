@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from models import TrainingConfig, train
+from models.training_config import ARCHITECTURES, PRECISIONS
 
 _DEFAULTS = {field.name: field.default for field in fields(TrainingConfig)}
 
@@ -27,7 +28,21 @@ _DEFAULTS = {field.name: field.default for field in fields(TrainingConfig)}
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for checkpoint and logs; a run that finds a checkpoint goes on from it. Default: beside the weights.",
 )
-@click.option("--teacher", type=click.Path(path_type=Path, exists=True), help="A TFLite classifier to learn from, too.")
+@click.option(
+    "--teacher", type=click.Path(path_type=Path, exists=True), help="A TFLite or Keras classifier to learn from, too."
+)
+@click.option(
+    "--architecture",
+    type=click.Choice(ARCHITECTURES),
+    default=_DEFAULTS["architecture"],
+    show_default=True,
+    help="This project's network, or the paper's, which is twenty times larger.",
+)
+@click.option(
+    "--vgg16-weights",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Keras' VGG16 weights, to start the paper's network from.",
+)
 @click.option("--epochs", type=click.IntRange(min=1), default=_DEFAULTS["epochs"], show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=_DEFAULTS["batch_size"], show_default=True)
 @click.option(
@@ -42,6 +57,13 @@ _DEFAULTS = {field.name: field.default for field in fields(TrainingConfig)}
     default=_DEFAULTS["patience"],
     show_default=True,
     help="Epochs without progress after which to stop.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=_DEFAULTS["precision"],
+    show_default=True,
+    help="Number format while training; the mixed ones pay on GPUs.",
 )
 @click.option("--seed", type=int, default=_DEFAULTS["seed"], show_default=True)
 @click.option(
@@ -70,8 +92,9 @@ def command(
     out: Path,
     workspace: Path | None,
     teacher: Path | None,
+    vgg16_weights: Path | None,
     background: tuple[str, ...],
-    **options: float,
+    **options: float | str,
 ) -> None:
     """Train the network on your own pictures.
 
@@ -82,6 +105,7 @@ def command(
         output=out,
         workspace=workspace or out.with_suffix(""),
         teacher=teacher,
+        vgg16_weights=vgg16_weights,
         background=background,
         **options,  # type: ignore[arg-type]  # click has checked them
     )

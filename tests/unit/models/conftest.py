@@ -51,8 +51,8 @@ def tiny_config(pictures_folder):
             "epochs": 1,
             "batch_size": 4,
             "validation_share": 0.3,
-            "widths": (16, 16, 16),
-            "blocks": (1, 1, 1),
+            "widths": (16, 16, 16, 16),
+            "blocks": (1, 1, 1, 1),
             "channels": 16,
         }
         return models.TrainingConfig(**{**settings, **changes})

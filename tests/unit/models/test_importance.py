@@ -25,12 +25,12 @@ def test_public_names_are_all_there():
 @pytest.mark.parametrize(
     ("shape", "cells"),
     [
-        ((1, 1), (32, 32)),
-        ((10, 200), (2, 32)),
-        ((200, 10), (32, 2)),
-        ((1, 300), (1, 32)),
-        ((600, 800), (24, 32)),
-        ((801, 600), (32, 24)),
+        ((1, 1), (128, 128)),
+        ((10, 200), (6, 128)),
+        ((200, 10), (128, 6)),
+        ((1, 300), (1, 128)),
+        ((600, 800), (96, 128)),
+        ((801, 600), (128, 96)),
     ],
 )
 def test_map_has_the_picture_s_aspect_ratio(shipped, shape, cells):
@@ -61,7 +61,7 @@ def test_maps_are_deterministic(shipped):
 
 
 def test_grey_pictures_have_maps(shipped):
-    assert shipped.importance(skimage.data.camera()).shape == (32, 32)
+    assert shipped.importance(skimage.data.camera()).shape == (128, 128)
 
 
 def test_a_flat_picture_has_a_low_map(shipped):

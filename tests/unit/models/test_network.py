@@ -1,20 +1,23 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
-from models.network import MSROI, ClassActivationHead
+from models.heads import BorderContrast, ClassActivationHead
+from models.network import MSROI
 
 
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def mean_of_three(plane):
-    """3 × 3 mean, over what exists at the border."""
-    height, width = plane.shape
-    return np.array(
-        [[plane[max(r - 1, 0) : r + 2, max(c - 1, 0) : c + 2].mean() for c in range(width)] for r in range(height)]
-    )
+def enlarged(plane):
+    """Linear interpolation at twice as many places each way, the border's values going on beyond it."""
+    for axis in (0, 1):
+        count = plane.shape[axis]
+        places = (np.arange(2 * count) + 0.5) / 2 - 0.5
+        plane = np.apply_along_axis(lambda line, at=places: np.interp(at, np.arange(len(line)), line), axis, plane)
+    return plane
 
 
 def halved(plane):
@@ -34,7 +37,7 @@ def map_in_plain_numpy(features, thing, valid, kernel, bias, top, threshold, sha
             summed += (top - rank) * activation / activation.max()
             total += top - rank
     factor = 1 - share + share * summed / total if total else np.ones_like(summed)
-    found = thing * mean_of_three(factor.repeat(2, 0).repeat(2, 1)) * valid
+    found = thing * enlarged(factor) * valid
     return logits, found / max(found.max(), least_peak)
 
 
@@ -70,7 +73,7 @@ def test_map_is_the_rank_weighted_sum_of_the_classes_that_count(offset, count, l
 @pytest.fixture(scope="module")
 def network():
     keras.utils.set_random_seed(5)
-    return MSROI(["cat", "dog"], widths=(16, 16, 16), blocks=(1, 1, 1), channels=16, threshold=0.0)
+    return MSROI(["cat", "dog"], widths=(16, 16, 16, 16), blocks=(1, 1, 1, 1), channels=16, threshold=0.0)
 
 
 def inputs(side, dtype=np.float32):
@@ -80,7 +83,34 @@ def inputs(side, dtype=np.float32):
     return {"picture": picture, "barrier": cells * 0.5, "valid": cells}
 
 
-@pytest.mark.parametrize("side", [16, 64, 96])
+def contrast_oracle(features, valid, slope):
+    """The layer's formula for one picture, cell by cell."""
+    rows, columns = valid.shape
+    inside = np.pad(valid, 1)
+    border = [
+        (row, column)
+        for row in range(rows)
+        for column in range(columns)
+        if valid[row, column] and not inside[row : row + 3, column : column + 3].all()
+    ]
+    unit = features / np.linalg.norm(features, axis=-1, keepdims=True)
+    cosines = np.stack([unit @ unit[place] for place in border])
+    return 1 - np.log(np.mean(np.exp(slope * cosines), axis=0)) / slope
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(6, 6), (4, 6), (6, 1), (2, 2)])
+def test_contrast_to_the_border_is_that_of_the_formula(rows, columns):
+    random = np.random.default_rng(rows)
+    features = random.normal(size=(2, 6, 6, 5)).astype(np.float32)
+    valid = np.zeros((2, 6, 6, 1), np.float32)
+    valid[0, :rows, :columns] = valid[1] = 1
+    found = ops.convert_to_numpy(BorderContrast(slope=4.0)([features, valid]))
+    first = contrast_oracle(features[0, :rows, :columns], valid[0, :rows, :columns, 0], 4.0)
+    np.testing.assert_allclose(found[0, :rows, :columns, 0], first, atol=1e-4)
+    np.testing.assert_allclose(found[1, ..., 0], contrast_oracle(features[1], valid[1, ..., 0], 4.0), atol=1e-4)
+
+
+@pytest.mark.parametrize("side", [32, 64, 96])
 def test_network_is_fully_convolutional(network, side):
     outputs = network.predict_on_batch(inputs(side))
     assert outputs["map"].shape == (1, side // 8, side // 8)

@@ -1,92 +1,96 @@
 import io
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from models.data import Example
-from models.observation import observe, softened_product
-from models.prepared import barrier_plane
+from models.observation import observe
+from models.prepared import barrier_plane, pad
 from models.teacher import Opinion
 
 
 def example(number, shape=(60, 80)):
     picture = np.random.default_rng(number).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    return example_of(picture)
+
+
+def example_of(picture):
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "PNG")
-    return Example(f"noise/{number}", "noise", 0, stream.getvalue())
+    return Example("made/here", "made", 0, stream.getvalue())
 
 
-class LoudOnTheLeft:
-    """A teacher whose features are strong in the left half."""
+class SeesRed:
+    """A teacher whose features tell red places from others."""
 
     classes = ("one", "two")
-    grid = 4
 
     def __init__(self):
         self.asked = 0
 
-    def ask(self, picture):
+    def ask(self, picture, side_px):
         self.asked += 1
-        assert picture.shape == (256, 256, 3)
-        features = np.zeros((4, 4, 3), np.float32)
-        features[:, :2] = (3, 4, 0)
-        features[0, 0, 2] = 1
+        grid = side_px // 32
+        small = np.asarray(Image.fromarray(picture).resize((grid, grid), Image.Resampling.BOX), np.float32)
+        red = small[..., 0] > small[..., 1]
+        features = np.stack([red, ~red, 0 * red], axis=-1).astype(np.float32)
+        features[0, 0, 2] = 0.1
         return Opinion(np.array([0.25, 0.75], np.float32), features)
 
 
-def test_softened_product_keeps_the_range_and_ranks_like_the_product_of_sums():
-    first, second = np.random.default_rng(0).uniform(size=(2, 1000))
-    found = softened_product(first, second)
-    assert (np.argsort(found) == np.argsort((first + 0.5) * (second + 0.5))).all()
-    assert softened_product(np.zeros(1), np.zeros(1)) == 0
-    assert softened_product(np.ones(1), np.ones(1)) == 1
-
-
 def test_without_a_teacher_the_barrier_is_the_target(tmp_path):
-    seen = observe([example(1), example(2)], None, tmp_path, lambda *_: None)
-    assert (seen.thing == seen.barrier).all()
-    assert seen.scores.shape == (2, 0)
-    assert seen.features.shape == (2, 1, 1, 0)
-    assert not seen.barrier[:, 48:].any()
+    one = np.random.default_rng(5).integers(0, 256, (64, 256, 3)).astype(np.uint8)
+    seen = observe([example_of(one)], (), tmp_path, lambda *_: None)
+    np.testing.assert_allclose(seen.thing[0, :16] / 255, barrier_plane(one), atol=0.01)
+    assert not seen.thing[0, 16:].any()
+    assert seen.scores.shape == (1, 0)
+    assert seen.features.shape == (1, 1, 1, 0)
 
 
-def test_teacher_and_barrier_together_are_the_target(tmp_path):
-    picture = np.full((64, 64, 3), 40, np.uint8)
-    picture[20:44, 6:28] = picture[20:44, 36:58] = 220
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "PNG")
-    twins = Example("twins", "twins", 0, stream.getvalue())
-    seen = observe([twins], LoudOnTheLeft(), tmp_path, lambda *_: None)
-    left, right = seen.thing[0, 24:40, 10:24].mean(), seen.thing[0, 24:40, 40:54].mean()
-    assert left > 1.5 * right > 0
-    assert seen.barrier[0, 24:40, 40:54].mean() == pytest.approx(seen.barrier[0, 24:40, 10:24].mean(), rel=0.05)
+def test_pictures_lie_on_their_canvas(tmp_path):
+    one = np.random.default_rng(5).integers(0, 256, (64, 256, 3)).astype(np.uint8)
+    seen = observe([example_of(one), example(1, (90, 60))], (), tmp_path, lambda *_: None)
+    np.testing.assert_array_equal(seen.size, [(64, 256), (256, 171)])
+    np.testing.assert_array_equal(seen.canvas[0], pad(one, 256))
+
+
+def test_what_the_teacher_tells_apart_is_the_target(tmp_path):
+    picture = np.full((192, 256, 3), (40, 90, 40), np.uint8)
+    picture[64:128, 96:192] = (200, 60, 60)
+    seen = observe([example_of(picture)], [SeesRed()], tmp_path, lambda *_: None)
+    thing = seen.thing[0, :48] / 255
+    assert thing[18:30, 26:46].min() > 0.6
+    assert thing[:14].max() < 0.2
+    assert not seen.thing[0, 48:].any()
     np.testing.assert_allclose(seen.scores, [[0.25, 0.75]])
+    inside, outside = seen.features[0, 7, 10], seen.features[0, 2, 2]
+    assert np.abs(inside - outside).max() > 0.5
 
 
 def test_a_second_look_reads_what_the_first_found(tmp_path):
-    teacher = LoudOnTheLeft()
-    progress = []
-    first = observe([example(1), example(2)], teacher, tmp_path, lambda *step: progress.append(step))
+    teacher, progress = SeesRed(), []
+    first = observe([example(1), example(2)], [teacher], tmp_path, lambda *step: progress.append(step))
     asked = teacher.asked
-    again = observe([example(1), example(2)], teacher, tmp_path, lambda *step: progress.append(step))
+    again = observe([example(1), example(2)], [teacher], tmp_path, lambda *step: progress.append(step))
     assert teacher.asked == asked
     assert progress == [(1, 2), (2, 2)]
-    assert (first.thing == again.thing).all()
-    assert (first.features == again.features).all()
+    for name in ("canvas", "size", "thing", "scores", "features"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+
+
+def test_several_copies_of_the_teacher_see_what_one_sees(tmp_path):
+    examples = [example(number) for number in range(5)]
+    (tmp_path / "one").mkdir()
+    (tmp_path / "three").mkdir()
+    one = observe(examples, [SeesRed()], tmp_path / "one", lambda *_: None)
+    three = observe(examples, [SeesRed() for _ in range(3)], tmp_path / "three", lambda *_: None)
+    np.testing.assert_array_equal(one.thing, three.thing)
+    np.testing.assert_array_equal(one.features, three.features)
 
 
 def test_other_pictures_are_looked_at_anew(tmp_path):
-    teacher = LoudOnTheLeft()
-    observe([example(1)], teacher, tmp_path, lambda *_: None)
+    teacher = SeesRed()
+    observe([example(1)], [teacher], tmp_path, lambda *_: None)
     asked = teacher.asked
-    observe([example(3)], teacher, tmp_path, lambda *_: None)
+    observe([example(3)], [teacher], tmp_path, lambda *_: None)
     assert teacher.asked > asked
-
-
-def test_planes_are_those_of_the_picture_on_its_canvas(tmp_path):
-    one = example(5, (64, 256))
-    seen = observe([one], None, tmp_path, lambda *_: None)
-    with Image.open(io.BytesIO(one.encoded)) as image:
-        expected = barrier_plane(np.asarray(image))
-    np.testing.assert_allclose(seen.barrier[0, :16] / 255, expected, atol=0.01)

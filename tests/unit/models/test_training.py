@@ -21,7 +21,7 @@ def test_training_writes_a_network_that_loads(trained):
     model = models.load(result.weights)
     assert model.sha256 == result.sha256
     assert model.classes == ("disc", "square")
-    assert model.importance(np.zeros((30, 40, 3), np.uint8)).shape == (24, 32)
+    assert model.importance(np.zeros((30, 40, 3), np.uint8)).shape == (96, 128)
     assert any(line.startswith("epoch 1/1  loss ") for line in lines)
 
 
@@ -90,7 +90,7 @@ def test_training_stops_when_nothing_gets_better(tiny_config, tmp_path, monkeypa
 
 @pytest.mark.parametrize(
     "changes",
-    [{"epochs": 0}, {"batch_size": 0}, {"patience": 0}, {"validation_share": 1.0}, {"widths": (16, 8, 16)}],
+    [{"epochs": 0}, {"batch_size": 0}, {"patience": 0}, {"validation_share": 1.0}, {"widths": (16, 8, 16, 16)}],
 )
 def test_settings_out_of_range_are_named(tiny_config, tmp_path, changes):
     with pytest.raises(ConfigurationError, match=next(iter(changes))):

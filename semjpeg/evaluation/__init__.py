@@ -1,0 +1,1 @@
+"""What `semjpeg evaluate` finds out: how well importance maps mark the things in pictures."""
