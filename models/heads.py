@@ -32,28 +32,23 @@ class ClassActivationHead(layers.Layer):  # type: ignore[misc]  # keras ships no
 
         thing · (1 - share + share · sigmoid(e_c) / max sigmoid(e_c))
 
-    and the importance map is the weighted mean of these, or `thing` alone if no class reaches the threshold, divided by
-    its highest value or by `least_peak`, whichever is larger. (The paper sums the five strongest without a threshold
-    and always stretches the result to 0..1, so that it finds something important in a picture of nothing.) Only the
-    maps of the classes that count are ever computed.
+    and the importance map is the weighted mean of these, or `thing` alone if no class reaches the threshold. (The paper
+    sums the five strongest without a threshold and always stretches the result to 0..1, so that it finds something
+    important in a picture of nothing.) Only the maps of the classes that count are ever computed.
 
     Args:
         classes: how many classes there are.
         top: how many classes may count.
         threshold: score from which a class counts, 0..1.
         share: how much of a class' map is the class' own evidence, 0..1.
-        least_peak: a map whose highest value is lower stays low, 0..1.
     """
 
-    def __init__(
-        self, classes: int, top: int, threshold: float, share: float, least_peak: float, **options: Any
-    ) -> None:
+    def __init__(self, classes: int, top: int, threshold: float, share: float, **options: Any) -> None:
         super().__init__(**options)
         self.classes = classes
         self.top = min(top, classes)
         self.threshold = threshold
         self.share = share
-        self.least_peak = least_peak
 
     def build(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
         """Make the kernel `[classes, channels]` and the bias `[classes]`."""
@@ -71,13 +66,20 @@ class ClassActivationHead(layers.Layer):  # type: ignore[misc]  # keras ships no
                 `[b, 2h, 2w, 1]` (1 or 0).
         """
         features, thing, valid = inputs
-        weights = ops.average_pool((thing + 1e-3) * valid, 2)
+        weights = ops.average_pool((thing + 1e-3) * valid, 2, strides=2)
         pooled = ops.sum(features * weights, axis=(1, 2)) / (ops.sum(weights, axis=(1, 2)) + 1e-6)
         logits = ops.matmul(pooled, ops.transpose(self.kernel)) + self.bias
-        evidence = self._evidence(features, ops.average_pool(valid, 2), logits)
-        found = (thing * doubled(evidence) * valid)[..., 0]
-        peak = ops.max(found, axis=(1, 2), keepdims=True)
-        return logits, found / ops.maximum(peak, self.least_peak)
+        evidence = self._evidence(features, ops.average_pool(valid, 2, strides=2), logits)
+        return logits, (thing * doubled(evidence) * valid)[..., 0]
+
+    def compute_output_spec(self, inputs: Sequence[Any]) -> tuple[Any, Any]:
+        """Return shapes and types of what `call` returns; backends that trace cannot halve an unknown size."""
+        _, thing, _ = inputs
+        count = thing.shape[0]
+        return (
+            keras.KerasTensor((count, self.classes), self.compute_dtype),
+            keras.KerasTensor(thing.shape[:-1], self.compute_dtype),
+        )
 
     def _evidence(self, features: Any, valid: Any, logits: Any) -> Any:
         """Return what the classes that count say together, `[b, h, w, 1]` in 0..1; 1 everywhere if none does."""
@@ -101,7 +103,6 @@ class ClassActivationHead(layers.Layer):  # type: ignore[misc]  # keras ships no
             "top": self.top,
             "threshold": self.threshold,
             "share": self.share,
-            "least_peak": self.least_peak,
         }
 
 
@@ -141,6 +142,10 @@ class BorderContrast(layers.Layer):  # type: ignore[misc]  # keras ships no type
         alike = ops.sum(counts * ops.exp(self.slope * (cosines - 1)), axis=-1) / (ops.sum(counts, axis=-1) + 1e-6)
         contrast = -ops.log(alike + 1e-9) / self.slope
         return ops.reshape(contrast, (-1, rows, columns, 1))
+
+    def compute_output_spec(self, inputs: Sequence[Any]) -> Any:
+        """Return shape and type of what `call` returns."""
+        return keras.KerasTensor((*inputs[0].shape[:-1], 1), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return what the layer is made from."""

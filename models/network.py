@@ -36,7 +36,7 @@ class MSROI(keras.Model):  # type: ignore[misc]  # keras ships no types
         widths: channels at strides 4, 8, 16 and 32.
         blocks: residual blocks at strides 4, 8, 16 and 32.
         channels: channels of the features from which the classes are told apart.
-        top: see `ClassActivationHead`, likewise `threshold`, `share` and `least_peak`.
+        top: see `ClassActivationHead`, likewise `threshold` and `share`.
 
     Example:
         >>> network = MSROI(["cat", "dog"])
@@ -55,7 +55,6 @@ class MSROI(keras.Model):  # type: ignore[misc]  # keras ships no types
         top: int = 5,
         threshold: float = 0.1,
         share: float = 0.3,
-        least_peak: float = 0.3,
         **options: Any,
     ) -> None:
         # === Layers ===
@@ -69,7 +68,7 @@ class MSROI(keras.Model):  # type: ignore[misc]  # keras ships no types
         fuse = _ConvNorm(channels // 2, 3, name="fuse")
         rare = keras.initializers.Constant(-1.0)
         thing_logit = layers.Conv2D(1, 1, bias_initializer=rare, dtype="float32", name="thing")
-        head = ClassActivationHead(len(classes), top, threshold, share, least_peak, dtype="float32", name="classes")
+        head = ClassActivationHead(len(classes), top, threshold, share, dtype="float32", name="classes")
 
         # === Functional model ===
         picture = keras.Input((None, None, 3), name="picture")
@@ -107,7 +106,6 @@ class MSROI(keras.Model):  # type: ignore[misc]  # keras ships no types
         self.top = top
         self.threshold = threshold
         self.share = share
-        self.least_peak = least_peak
 
     @property
     def taught(self) -> dict[str, Any]:
@@ -132,7 +130,6 @@ class MSROI(keras.Model):  # type: ignore[misc]  # keras ships no types
             "top": self.top,
             "threshold": self.threshold,
             "share": self.share,
-            "least_peak": self.least_peak,
         }
 
     @classmethod

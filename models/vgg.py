@@ -166,9 +166,13 @@ class ClassLogits(layers.Layer):  # type: ignore[misc]  # keras ships no types
             inputs: class activation maps `[b, h, w, classes]`, which cells hold picture `[b, 2h, 2w, 1]` (1 or 0).
         """
         maps, valid = inputs
-        share = ops.average_pool(valid, 2)
+        share = ops.average_pool(valid, 2, strides=2)
         mean = ops.sum(maps * share, axis=(1, 2)) / ops.maximum(ops.sum(share, axis=(1, 2)), 1e-6)
         return mean + self.bias if self.biased else mean
+
+    def compute_output_spec(self, inputs: Sequence[Any]) -> Any:
+        """Return shape and type of what `call` returns; backends that trace cannot halve an unknown size."""
+        return keras.KerasTensor((inputs[0].shape[0], inputs[0].shape[-1]), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return what the layer is made from."""
@@ -197,13 +201,17 @@ class FoldedMaps(layers.Layer):  # type: ignore[misc]  # keras ships no types
         maps, logits, valid = inputs
         count = min(_TOP, maps.shape[-1])
         _, chosen = ops.top_k(logits, count)
-        coarse = ops.max_pool(valid, 2)
+        coarse = ops.max_pool(valid, 2, strides=2)
         best = ops.take_along_axis(maps, chosen[:, None, None, :], axis=-1) * coarse
         best = _stretched(doubled(best) / ops.maximum(doubled(coarse), 1e-6), valid)
         found = _FIRST_WEIGHT * best[..., count - 1 :]
         for rank in reversed(range(count - 1)):
             found = (found + best[..., rank : rank + 1]) / 2
         return _stretched(found, valid)[..., 0]
+
+    def compute_output_spec(self, inputs: Sequence[Any]) -> Any:
+        """Return shape and type of what `call` returns."""
+        return keras.KerasTensor(inputs[2].shape[:-1], self.compute_dtype)
 
 
 def _scaled(channels: int, width: float) -> int:

@@ -49,7 +49,7 @@ def command() -> None:
     "--model",
     "weights",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Weights that `semjpeg train` wrote.  [default: the ones that the settings name]",
+    help="Weights that `semjpeg train` or `semjpeg convert` wrote.  [default: the ones that the settings name]",
 )
 @click.option("--maps", type=_FOLDER, help="Score the maps NAME.png in this folder; no network is loaded.")
 @click.option("--limit", type=click.IntRange(min=1), help="Take this many of the pictures, at even distances.")

@@ -36,7 +36,7 @@ _DEFAULTS = {field.name: field.default for field in fields(TrainingConfig)}
     type=click.Choice(ARCHITECTURES),
     default=_DEFAULTS["architecture"],
     show_default=True,
-    help="This project's network, or the paper's, which is twenty times larger.",
+    help="This project's network, or the paper's, which is ten times as large.",
 )
 @click.option(
     "--vgg16-weights",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from skimage import data
 
 from models import backend
 
@@ -17,9 +20,10 @@ CHANNELS = (3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 NAMES = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3", "5_1", "5_2", "5_3")
 
 
-def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "semjpeg", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=200, cwd=cwd)
+    environment = {**os.environ, **variables}
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=200, cwd=cwd, env=environment)
 
 
 def write(path: Path, variables: dict[str, np.ndarray]) -> None:
@@ -56,6 +60,12 @@ def test_the_authors_network_becomes_a_weights_file(checkpoint, tmp_path):
     assert done.stdout == f"paper.keras\nSHA-256 {sha256}\n"
     record = json.loads((tmp_path / "paper.json").read_text(encoding="utf-8"))
     assert (record["sha256"], record["classes"]) == (sha256, names)
+
+    Image.fromarray(data.chelsea()).save(tmp_path / "cat.png")
+    done = run("map", "cat.png", "-o", "maps", cwd=tmp_path, SEMJPEG_MODEL__PATH="paper.keras")
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "maps/cat.png") as image:
+        assert image.getextrema() != (0, 0)
 
 
 def test_labels_of_another_data_set_are_bad_usage(checkpoint, tmp_path):

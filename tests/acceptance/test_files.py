@@ -113,6 +113,14 @@ def squared_error(path: Path) -> np.ndarray:
         return (np.asarray(image).astype(float) - data.coffee()) ** 2
 
 
+def test_a_picture_of_nothing_is_encoded_as_without_a_map(tmp_path):
+    Image.fromarray(data.brick()).save(tmp_path / "bricks.png")
+    for options, out in (((), "network.jpg"), (("--no-map",), "plain.jpg")):
+        done = run("compress", "bricks.png", *options, "-o", out, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "network.jpg").read_bytes() == (tmp_path / "plain.jpg").read_bytes()
+
+
 def test_a_given_map_moves_quality_to_where_it_is_white(kinds, tmp_path):
     left = Image.new("L", (60, 40))
     left.paste(255, (0, 0, 30, 40))

@@ -1,5 +1,6 @@
 """Pictures made here, a network trained on them in seconds, and the shipped one."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +73,11 @@ def trained(tmp_path_factory, tiny_config):
 def shipped():
     """Load the network that semjpeg ships with."""
     return models.load()
+
+
+@pytest.fixture
+def uncompiled(monkeypatch):
+    """Compiling takes longer than the few steps here."""
+    from models.trainer import Lesson
+
+    monkeypatch.setattr(Lesson, "compile", functools.partialmethod(Lesson.compile, run_eagerly=True))

@@ -64,8 +64,24 @@ def test_grey_pictures_have_maps(shipped):
     assert shipped.importance(skimage.data.camera()).shape == (128, 128)
 
 
-def test_a_flat_picture_has_a_low_map(shipped):
-    assert shipped.importance(np.full((300, 400, 3), 120, np.uint8)).max() < 0.5
+def gradient():
+    return np.broadcast_to(np.linspace(0, 255, 400)[None, :, None], (300, 400, 3)).astype(np.uint8)
+
+
+def tiles():
+    """A corner of a photograph, mirrored and repeated."""
+    corner = skimage.data.coffee()[-60:, -60:]
+    tile = np.concatenate([corner, corner[:, ::-1]], axis=1)
+    return np.tile(np.concatenate([tile, tile[::-1]]), (3, 4, 1))
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [np.full((300, 400, 3), 120, np.uint8), gradient(), tiles(), skimage.data.brick(), noise(300, 400) // 8 + 100],
+    ids=["one colour", "gradient", "tiles", "bricks", "noise"],
+)
+def test_a_picture_of_nothing_has_a_flat_map(shipped, picture):
+    assert np.ptp(shipped.importance(picture)) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
-import functools
 import json
 import shutil
-import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,8 @@ from PIL import Image
 import models
 from config.errors import ConfigurationError
 from models.trainer import Lesson
-from models.training import _Run
+from models.training import _network, _Run
+from models.vgg import VGG16MSROI
 
 
 def test_training_writes_a_network_that_loads(trained):
@@ -29,12 +29,6 @@ def test_log_has_a_line_per_epoch(trained):
     _, _, config = trained
     lines = (config.workspace / "log.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1]
-
-
-@pytest.fixture
-def uncompiled(monkeypatch):
-    """Compiling takes longer than the few steps here."""
-    monkeypatch.setattr(Lesson, "compile", functools.partialmethod(Lesson.compile, run_eagerly=True))
 
 
 @pytest.mark.usefixtures("uncompiled")
@@ -90,7 +84,16 @@ def test_training_stops_when_nothing_gets_better(tiny_config, tmp_path, monkeypa
 
 @pytest.mark.parametrize(
     "changes",
-    [{"epochs": 0}, {"batch_size": 0}, {"patience": 0}, {"validation_share": 1.0}, {"widths": (16, 8, 16, 16)}],
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"patience": 0},
+        {"validation_share": 1.0},
+        {"widths": (16, 8, 16, 16)},
+        {"precision": "float64"},
+        {"architecture": "resnet"},
+        {"vgg16_weights": Path("vgg16.h5")},
+    ],
 )
 def test_settings_out_of_range_are_named(tiny_config, tmp_path, changes):
     with pytest.raises(ConfigurationError, match=next(iter(changes))):
@@ -114,54 +117,70 @@ def test_background_alone_is_no_class(tiny_config, tmp_path):
         models.train(tiny_config(tmp_path, background=("disc", "square")), lambda _: None)
 
 
-@pytest.fixture(scope="module")
-def teacher_path(tmp_path_factory):
-    """A TFLite classifier of three classes with random weights."""
-    import keras
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+def lesson_batch(count=2, features=3):
+    """Inputs and targets of one step, as the batches of a training give them."""
+    random = np.random.default_rng(0)
+    cells = (count, 8, 8, 1)
+    inputs = {
+        "picture": random.integers(0, 256, (count, 64, 64, 3)).astype(np.uint8),
+        "barrier": np.zeros(cells, np.float32),
+        "valid": np.ones(cells, np.float32),
+    }
+    targets = {
+        "thing": random.random(cells, np.float32),
+        "features": random.random((count, 4, 4, features), np.float32),
+        "observed": np.ones((count, 4, 4, 1), np.float32),
+        "classes": np.array([[0.9, 0]] * count, np.float32),
+        "known": np.ones((count, 2), np.float32),
+    }
+    return inputs, targets
 
-    classifier = keras.Sequential(
-        [
-            keras.Input((32, 32, 3)),
-            keras.layers.Conv2D(8, 3, strides=32, activation="relu", padding="same"),
-            keras.layers.GlobalAveragePooling2D(),
-            keras.layers.Dense(3, activation="softmax"),
-        ]
+
+def test_the_paper_s_network_is_taught_classes_and_features():
+    network = VGG16MSROI(["cat", "dog"], activation="sigmoid", width=0.5)
+    lesson = Lesson(network, features=3)
+    lesson.compile(optimizer="sgd", run_eagerly=True)
+    before = [np.array(each) for each in network.get_weights()]
+    figures = lesson.train_on_batch(*lesson_batch(), return_dict=True)
+    assert figures["classes"] > 0
+    assert figures["features"] > 0
+    assert figures["thing"] == 0, "it has no thing map"
+    assert figures["loss"] == pytest.approx(figures["classes"] + figures["features"], rel=1e-4)
+    assert all((old != new).any() for old, new in zip(before, network.get_weights(), strict=True))
+
+
+def test_where_nothing_is_known_nothing_is_taught(tiny_config, tmp_path):
+    lesson = Lesson(_network(tiny_config(tmp_path), ("cat", "dog")), features=3)
+    lesson.compile(optimizer="sgd", run_eagerly=True)
+    inputs, targets = lesson_batch()
+    figures = lesson.test_on_batch(
+        inputs, {**targets, "known": 0 * targets["known"], "observed": 0 * targets["observed"]}, return_dict=True
     )
-    function = tf.function(classifier, input_signature=[tf.TensorSpec((1, 32, 32, 3), tf.float32)])
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        content = tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
-    folder = tmp_path_factory.mktemp("teacher")
-    (folder / "teacher.tflite").write_bytes(content)
-    (folder / "labels.txt").write_text("background\ndisc\nowl\n", encoding="utf-8")
-    return folder / "teacher.tflite"
+    assert (figures["classes"], figures["features"]) == (0, 0)
+    assert figures["thing"] > 0
+    assert figures["loss"] == pytest.approx(figures["thing"])
+
+
+def test_the_paper_s_network_starts_from_vgg16_s_weights(tiny_config, tmp_path):
+    import keras
+
+    source = keras.applications.VGG16(weights=None, include_top=False)
+    source.save_weights(tmp_path / "vgg16.weights.h5")
+    config = tiny_config(tmp_path, architecture="vgg16", vgg16_weights=tmp_path / "vgg16.weights.h5")
+    network = _network(config, ("cat", "dog"))
+    assert network.activation == "sigmoid"
+    for ours, theirs in (("conv1_1", "block1_conv1"), ("conv5_3", "block5_conv3")):
+        np.testing.assert_array_equal(network.get_layer(ours).kernel, source.get_layer(theirs).kernel)
 
 
 @pytest.mark.usefixtures("uncompiled")
-def test_a_teacher_adds_its_classes_and_its_features(tiny_config, tmp_path, teacher_path):
-    config = tiny_config(tmp_path, teacher=teacher_path)
-    result = models.train(config, lambda _: None)
-    assert models.load(result.weights).classes == ("disc", "owl", "square")
-    figures = json.loads((config.workspace / "log.jsonl").read_text(encoding="utf-8"))
-    assert figures["features"] > 0
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_writes_float32(tiny_config, tmp_path, precision):
+    import keras
 
-
-def test_a_missing_teacher_is_named(tiny_config, tmp_path):
-    with pytest.raises(ConfigurationError, match=r"absent\.tflite"):
-        models.train(tiny_config(tmp_path, teacher=tmp_path / "absent.tflite"), lambda _: None)
-
-
-def test_a_teacher_without_labels_is_named(tiny_config, tmp_path):
-    (tmp_path / "teacher.tflite").write_bytes(b"nothing")
-    with pytest.raises(ConfigurationError, match="labels"):
-        models.train(tiny_config(tmp_path, teacher=tmp_path / "teacher.tflite"), lambda _: None)
-
-
-def test_a_file_that_is_no_classifier_is_refused(tiny_config, tmp_path):
-    (tmp_path / "teacher.tflite").write_bytes(b"nothing")
-    (tmp_path / "labels.txt").write_text("one\n", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match="not a TFLite"):
-        models.train(tiny_config(tmp_path, teacher=tmp_path / "teacher.tflite"), lambda _: None)
+    result = models.train(tiny_config(tmp_path, precision=precision), lambda _: None)
+    assert np.isfinite(result.validation_loss)
+    assert keras.config.dtype_policy().name == "float32"
+    network = keras.saving.load_model(result.weights, compile=False)
+    assert {each.dtype for each in network.weights} == {"float32"}
+    assert {layer.compute_dtype for layer in network.layers} == {"float32"}
