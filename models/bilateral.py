@@ -18,7 +18,7 @@ from config.machine_code import compile_once
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_REACH = 2.0
+_REACH = 1.5
 """How far the mean reaches, in standard deviations of the distance."""
 
 _LEAST_LIKENESS = 1e-4

@@ -53,7 +53,7 @@ class MSROI(keras.Model):  # type: ignore[misc]  # keras ships no types
         blocks: Sequence[int] = (1, 2, 3, 2),
         channels: int = 160,
         top: int = 5,
-        threshold: float = 0.1,
+        threshold: float = 0.3,
         share: float = 0.3,
         **options: Any,
     ) -> None:

@@ -32,8 +32,9 @@ BARRIER_FLOOR = 40.0
 """Barrier (summed over three channels, so at most 765) that is added to a picture's own range before it is divided by
 it, so that noise in a flat picture does not pass for a thing."""
 
-GUIDE_PX = 128
-"""Long side of the finished map: a cell covers no more than 16 pixels of a picture of 2048, which has 3 million."""
+MIDDLE_PX, FINISHED_PX = 64, 128
+"""Long side of the map while it is brought to the picture's edges, and when it is finished: then a cell covers no more
+than 16 pixels of a picture of 2048, which has 3 million."""
 
 _SPARE = 4
 """A picture more than this many times larger than the canvas is thinned out before it is shrunk: bounded memory."""
@@ -48,17 +49,15 @@ class Prepared:
         barrier: float32 `[32, 32]`, boundary connectivity in 0..1; 0 outside the picture.
         width_px: how many columns of the canvas are the picture.
         height_px: how many rows of the canvas are the picture.
-        colours: uint8 `[gh, gw, 3]`, the picture's colours (see `models.bilateral.lab`), one for each cell of the
-            network's map.
-        guide: uint8 `[h, w, 3]`, likewise, one for each cell of the finished map; its longer side is 128.
+        colours: the picture's colours (see `models.bilateral.lab`), uint8 `[h, w, 3]` each: one for each cell of the
+            network's map, then with a long side of 64 and of 128.
     """
 
     canvas: NDArray[np.uint8]
     barrier: NDArray[np.float32]
     width_px: int
     height_px: int
-    colours: NDArray[np.uint8]
-    guide: NDArray[np.uint8]
+    colours: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def prepare(picture: NDArray[np.uint8]) -> Prepared:
@@ -77,13 +76,13 @@ def prepare(picture: NDArray[np.uint8]) -> Prepared:
     thinned = _thin(picture, _SPARE * CANVAS_PX)
     image = Image.fromarray(thinned)
     width, height = _fitted(picture, CANVAS_PX)
-    shrunk = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0).convert("RGB"))
+    shrunk = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=1.0).convert("RGB"))
     cells = -(-width // STRIDE_PX), -(-height // STRIDE_PX)
-    colours, guide = (
+    coarse, middle, fine = (
         lab(np.asarray(Image.fromarray(shrunk).resize(size, Image.Resampling.BOX)))
-        for size in (cells, _fitted(picture, GUIDE_PX))
+        for size in (cells, _fitted(picture, MIDDLE_PX), _fitted(picture, FINISHED_PX))
     )
-    return Prepared(pad(shrunk, CANVAS_PX), barrier_grid(shrunk), width, height, colours, guide)
+    return Prepared(pad(shrunk, CANVAS_PX), barrier_grid(shrunk), width, height, (coarse, middle, fine))
 
 
 def _fitted(picture: NDArray[np.uint8], long_px: int) -> tuple[int, int]:

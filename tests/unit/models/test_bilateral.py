@@ -11,7 +11,7 @@ def oracle(values, colours, guide, colour_sigma, distance_sigma):
     """The weighted mean in plain NumPy, without the kernel's table and loops."""
     height, width = values.shape
     rows, columns = guide.shape[:2]
-    reach = max(2 * distance_sigma, 1)
+    reach = max(1.5 * distance_sigma, 1)
     found = np.zeros((rows, columns))
     ys, xs = np.mgrid[:height, :width]
     for row in range(rows):
