@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _COLOUR_SIGMA = 8.0
 """Of the bilateral filters, in units of `models.bilateral.lab`."""
 
-_ENLARGING_SIGMA, _GATHERING_SIGMA, _FINISHING_SIGMA = 2.0, 7.0, 1.5
-"""Of their distances, in cells of the map that is filtered: from the network's cells to a long side of 64; there, so
-that what has one colour gets one importance; from there to 128."""
+_SMOOTHING_SIGMA, _GATHERING_SIGMA, _FINISHING_SIGMA = 2.0, 3.5, 1.5
+"""Of their distances, in cells of the map that is filtered: among the network's cells; from these to a long side of 64,
+so that what has one colour gets one importance; from there to 128."""
 
 _RANGE = (2.0, 98.0)
 """Percentiles of a map that become its lowest and its highest value."""
@@ -56,8 +56,8 @@ def refine(prepared: Prepared, grid: NDArray[np.float32]) -> NDArray[np.float32]
     coarse, middle, finished = prepared.colours
     values = crop(prepared, grid)
     presence = np.clip((np.ptp(np.percentile(values, _RANGE)) - _NOTHING) / (_SOMETHING - _NOTHING), 0, 1)
-    enlarged = filter_map(values, coarse, middle, _COLOUR_SIGMA, _ENLARGING_SIGMA)
-    gathered = filter_map(enlarged, middle, middle, _COLOUR_SIGMA, _GATHERING_SIGMA)
+    smooth = filter_map(values, coarse, coarse, _COLOUR_SIGMA, _SMOOTHING_SIGMA)
+    gathered = filter_map(smooth, coarse, middle, _COLOUR_SIGMA, _GATHERING_SIGMA)
     fine = filter_map(gathered, middle, finished, _COLOUR_SIGMA, _FINISHING_SIGMA)
     low, high = np.percentile(fine, _RANGE)
     shaped = np.clip((fine - low) / (high - low + 1e-6), 0, 1) * _centre(fine.shape)
