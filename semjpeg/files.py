@@ -7,7 +7,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from config.errors import ForbiddenError, NotAnImageError, ObjectMissingError, SemjpegError, TooLargeError
+from config.errors import (
+    ConfigurationError,
+    ForbiddenError,
+    NotAnImageError,
+    ObjectMissingError,
+    SemjpegError,
+    TooLargeError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,6 +62,20 @@ def write_file(path: Path, data: bytes) -> None:
             raise
     except OSError as error:
         raise ForbiddenError(f"cannot write {path}: {error.strerror}") from error
+
+
+def prepare_folder(path: Path) -> None:
+    """See that results can be written into a folder before the work begins; it is made as needed.
+
+    Raises:
+        ConfigurationError: They cannot; the message names the folder.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be made: {error.strerror}") from error
+    if not os.access(path, os.W_OK):
+        raise ConfigurationError(f"{path} cannot be written to")
 
 
 def refuse_collisions(targets: Iterable[tuple[Path, Path]]) -> None:

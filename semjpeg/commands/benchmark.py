@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from semjpeg.files import prepare_folder
 
 if TYPE_CHECKING:
     from semjpeg.benchmark.plan import Plan
@@ -95,51 +96,18 @@ def codec_command(
     from semjpeg.benchmark.plan import QUALITIES, Plan
 
     pictures = find(data.resolve(), limit)
-    _prepare(out)
+    prepare_folder(out)
     plan = Plan(qualities or QUALITIES, masks=masks is not None)
     records, failures = _measure(pictures, masks, plan, jobs or os.cpu_count() or 1)
     _report(records, failures, plan, out, speed_megapixels, as_json=as_json)
     sys.exit(1 if failures else 0)
 
 
-def _prepare(out: Path) -> None:
-    """See that results can be written before the work begins."""
-    from config.errors import ConfigurationError
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"{out} cannot be made: {error.strerror}") from error
-    if not os.access(out, os.W_OK):
-        raise ConfigurationError(f"{out} cannot be written to")
-
-
 def _measure(pictures: list[Path], masks: Path | None, plan: Plan, jobs: int) -> tuple[list[Record], list[Failure]]:
-    """Measure with a bar on a terminal and a line for each picture elsewhere, both on standard error."""
     from semjpeg.benchmark.runs import measure_all
+    from semjpeg.progress import progress
 
-    console = Console(stderr=True, highlight=False)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task("measuring", total=len(pictures))
-        ended = 0
-
-        def tell(path: Path, reason: str) -> None:
-            nonlocal ended
-            ended += 1
-            bar.advance(task)
-            if reason:
-                console.print(f"{path}: {reason}", markup=False, soft_wrap=True)
-            elif not console.is_terminal:
-                console.print(f"{path}: done, {ended}/{len(pictures)}", markup=False, soft_wrap=True)
-
+    with progress("measuring", len(pictures)) as tell:
         return measure_all(pictures, masks, plan, min(jobs, len(pictures)), tell)
 
 

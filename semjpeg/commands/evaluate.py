@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from config.errors import ConfigurationError
+from semjpeg.files import prepare_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,17 +84,14 @@ def maps_command(
     IMAGES is a folder of pictures, MASKS one of grey PNGs with the pictures' names, white where the objects are.
     """
     from semjpeg.evaluation.pairs import pair_up
-    from semjpeg.evaluation.progress import progress
     from semjpeg.evaluation.run import evaluate
+    from semjpeg.progress import progress
 
     if maps is not None and weights is not None:
         raise click.UsageError("--maps and --model exclude each other: the maps are there, or a network makes them")
     pairing = pair_up(images, masks, maps, limit)
     _tell_unpaired(pairing)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"{out} cannot be made: {error.strerror}") from error
+    prepare_folder(out)
     model = None if maps is not None else _network(weights)
     with progress("scoring", len(pairing.pairs)) as tell:
         scored, failures = evaluate(pairing.pairs, model, tell)
@@ -130,8 +127,8 @@ def _network(weights: Path | None) -> ImportanceModel:
 
 
 def _measure_saving(scored: Sequence[Scored]) -> tuple[dict[Path, Rates], list[Failure]]:
-    from semjpeg.evaluation.progress import progress
     from semjpeg.evaluation.saving import measure_saving
+    from semjpeg.progress import progress
 
     if not scored:
         return {}, []
