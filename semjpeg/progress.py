@@ -1,4 +1,4 @@
-"""How far a long work is: a bar on a terminal, a line for each tenth elsewhere, both on standard error."""
+"""How far a long work is: a bar on a terminal, lines elsewhere, both on standard error."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_LINES = 10
-
 
 @contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[Path, str], None]]:
+def progress(label: str, total: int, lines: int = 10) -> Iterator[Callable[[Path, str], None]]:
     """Show how far `total` pictures are.
+
+    Args:
+        label: What is being done to them.
+        total: How many there are.
+        lines: How many lines to write where there is no terminal, at even distances.
 
     Yields:
         What to call for each picture that is done, with an empty text or the reason why it failed, which is shown.
@@ -34,7 +37,7 @@ def progress(label: str, total: int) -> Iterator[Callable[[Path, str], None]]:
             bar.advance(task)
             if reason:
                 console.print(f"{path}: {reason}", markup=False, soft_wrap=True)
-            if not console.is_terminal and done * _LINES // total > (done - 1) * _LINES // total:
-                console.print(f"{label}: {done}/{total}", markup=False, soft_wrap=True)
+            if not console.is_terminal and done * lines // total > (done - 1) * lines // total:
+                console.print(f"{label}: {done}/{total}, {path.name}: done", markup=False, soft_wrap=True)
 
         yield tell

@@ -107,7 +107,7 @@ def _measure(pictures: list[Path], masks: Path | None, plan: Plan, jobs: int) ->
     from semjpeg.benchmark.runs import measure_all
     from semjpeg.progress import progress
 
-    with progress("measuring", len(pictures)) as tell:
+    with progress("measuring", len(pictures), lines=len(pictures)) as tell:
         return measure_all(pictures, masks, plan, min(jobs, len(pictures)), tell)
 
 
