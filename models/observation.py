@@ -44,7 +44,7 @@ _BASIS_EXAMPLES = 300
 _LEAST_CELL = 0.25
 """A cell of the teacher's of which the picture covers less is left out."""
 
-_VERSION = 2
+_VERSION = 3
 """Counts up when the findings change, so that older ones are not taken for them."""
 
 
@@ -82,7 +82,7 @@ def observe(
         folder: where the findings are kept for a resumed training; it exists.
         progress: is told how many pictures of how many are done.
     """
-    digest = hashlib.sha256(repr((_VERSION, teachers[0].classes if teachers else None)).encode())
+    digest = hashlib.sha256(repr((_VERSION, teachers[0].sha256 if teachers else None)).encode())
     for example in examples:
         digest.update(hashlib.sha256(example.encoded).digest())
     kept = folder / f"observations-{digest.hexdigest()[:16]}"

@@ -6,6 +6,7 @@ EfficientNet, ResNet …). Run at a larger size than it was trained at, it speak
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,10 @@ class Teacher:
             network takes RGB in 0..255 of any size. A text file beside it whose name holds `labels` names its classes,
             one per line.
 
+    Attributes:
+        classes: names of its classes.
+        sha256: hash of the file.
+
     Raises:
         ConfigurationError: a file is missing or the classifier is not of the expected kind.
     """
@@ -50,6 +55,7 @@ class Teacher:
         if not path.is_file():
             raise ConfigurationError(f"teacher {path}: no such file")
         self.classes = _labels(path)
+        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         self._path = path
         self._sizes: dict[int, _TFLite] = {}
         self._keras = None if path.suffix == ".tflite" else _Keras(path)

@@ -25,8 +25,9 @@ class SeesRed:
 
     classes = ("one", "two")
 
-    def __init__(self):
+    def __init__(self, sha256="0"):
         self.asked = 0
+        self.sha256 = sha256
 
     def ask(self, picture, side_px):
         self.asked += 1
@@ -94,3 +95,10 @@ def test_other_pictures_are_looked_at_anew(tmp_path):
     asked = teacher.asked
     observe([example(3)], [teacher], tmp_path, lambda *_: None)
     assert teacher.asked > asked
+
+
+def test_another_teacher_is_asked_though_its_classes_have_the_same_names(tmp_path):
+    observe([example(1)], [SeesRed("0")], tmp_path, lambda *_: None)
+    other = SeesRed("1")
+    observe([example(1)], [other], tmp_path, lambda *_: None)
+    assert other.asked
