@@ -7,10 +7,10 @@ OUT    ?= demo-out
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lock clean
+.PHONY: help install demo test test-browser check format lock clean
 
 help: ## List what can be made
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Create .venv with everything that is locked
 
@@ -30,6 +30,9 @@ demo: $(STAMP) ## Compress photographs through a real broker and S3 server (PHOT
 test: $(STAMP) ## Run every test
 	$(BIN)/pytest
 
+test-browser: $(STAMP) ## Look at the report through a real Chromium (Debian: apt-get install chromium)
+	$(BIN)/pytest tests/browser
+
 check: $(STAMP) ## Lint, types, architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -45,7 +48,7 @@ lock: $(STAMP) ## Resolve the dependencies anew (UPGRADE=1: to their newest vers
 	$(LOCK) $(if $(UPGRADE),--upgrade) -o locks/producer.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra worker -o locks/worker.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra gpu -o locks/gpu.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) --extra benchmark --extra demo --extra train --group dev -o locks/dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra benchmark --extra demo --extra report --extra train --group dev -o locks/dev.txt
 
 clean: ## Remove the environment and what the tools left
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,7 +2,7 @@
 
 from codec.aims import AIMS, DEFAULT_AIM, Aim
 from codec.encode import DEFAULT_METHOD, DEFAULT_QUALITY, DEFAULT_STRENGTH, METHODS, Encoded, Method, encode
-from codec.metrics import Metrics, libjpeg_bytes, measure
+from codec.metrics import FullMetrics, Metrics, libjpeg_bytes, measure, measure_full
 from codec.mosaic import MIXINGS, Mixing, Mosaic
 from codec.rate import MatchJpeg, Quality, Rate, TargetBytes
 
@@ -16,6 +16,7 @@ __all__ = [
     "MIXINGS",
     "Aim",
     "Encoded",
+    "FullMetrics",
     "MatchJpeg",
     "Method",
     "Metrics",
@@ -27,4 +28,5 @@ __all__ = [
     "encode",
     "libjpeg_bytes",
     "measure",
+    "measure_full",
 ]

@@ -83,7 +83,11 @@ def gather(coefficients: Any, first: Any, pair: Any, out: Any) -> None:
 
 
 @helper
-def _masking(blocks: Any, terms: Any, sums: Any, strength: Any) -> None:
+def masking_of(blocks: Any, terms: Any, sums: Any, strength: Any) -> None:
+    """Write how strongly each of eight blocks `[512]` hides errors to `strength` `[8]`.
+
+    terms, sums: scratch, `[TERMS,64]` of noughts, which they stay, and `[TERMS,8]`.
+    """
     for row in range(0, 512, 64):
         for i in range(64):
             c = blocks[row + i] * AC[row + i]
@@ -108,7 +112,7 @@ def _masking_kernel(coefficients: Any, masking: Any) -> None:
     strength = np.zeros(8, np.float32)
     for group in range(0, coefficients.shape[0], 8):
         gather(coefficients, group, np.int64(2), blocks)
-        _masking(blocks, terms, sums, strength)
+        masking_of(blocks, terms, sums, strength)
         for n in range(group, min(group + 8, coefficients.shape[0])):
             masking[n] = strength[n - group]
 
@@ -123,7 +127,7 @@ def errors_of(original: Any, copy: Any, masking: Any, scratch: Any) -> None:
     scratch: terms `[TERMS,64]`, sums `[TERMS,8]`, what is hidden `[64]` and strengths of masking `[8]`.
     """
     terms, sums, hidden, strength = scratch
-    _masking(copy, terms, sums, strength)
+    masking_of(copy, terms, sums, strength)
     for b in range(8):
         for u in range(8):
             hidden[8 * b + u] = max(masking[b], strength[b])

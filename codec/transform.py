@@ -33,8 +33,6 @@ PLACES: Final = (ZIGZAG % BLOCK * 64 + ZIGZAG // BLOCK).astype(np.uint16)
 _NEAR: Final = np.float32(9 / 16)
 _FAR: Final = np.float32(-1 / 16)
 """Taps of the chroma filter, for the two pixels that a sample lies between, and for those two pixels further out."""
-_ACROSS: Final = np.arange(512, dtype=np.uint16).reshape(BLOCK, BLOCK, BLOCK).swapaxes(0, 2).ravel()
-"""Where each sample of eight blocks side by side goes when each is transposed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +95,26 @@ def inverse_columns(values: Any, out: Any) -> None:
 @helper
 def transpose(blocks: Any, out: Any) -> None:
     """Transpose each of eight blocks side by side, `[512]`."""
-    for i in range(512):
-        out[_ACROSS[i]] = blocks[i]
+    for b in range(0, 64, 8):
+        for j in range(8):
+            for i in range(8):
+                out[64 * j + b + i] = blocks[64 * i + b + j]
 
 
 # C = B·X·Bᵀ for eight blocks side by side. The second transform gives the transpose of C, and PLACES tells where in it
 # the zigzag goes.
 @helper
+def coefficients_of(samples: Any, out: Any) -> None:
+    """Write the coefficients of eight blocks `[512]`, transposed and side by side; uses up `samples`."""
+    dct_columns(samples, out)
+    transpose(out, samples)
+    dct_columns(samples, out)
+
+
+@helper
 def forward_dct(samples: Any, half: Any, count: Any, out: Any) -> None:
     """Write coefficients `[count,64]` of the first of eight blocks `[512]`; uses up `samples` and `half`."""
-    dct_columns(samples, half)
-    transpose(half, samples)
-    dct_columns(samples, half)
+    coefficients_of(samples, half)
     for b in range(count):
         for k in range(64):
             out[b, k] = half[PLACES[k] + 8 * b]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_STEPS: Final = np.float32(4096)
+LEVELS: Final = np.float32(4096)
 """Levels of importance that are told apart, so that rounding in sums makes no difference where the map has none."""
 
 
@@ -54,7 +54,7 @@ def grid_importance(
             factor = weight[:, tap, None] if axis == 0 else weight[None, :, tap]
             result += factor * np.take(values, index[:, tap], axis=axis)
         values = result
-    return np.asarray(np.rint(values.ravel() * _STEPS) / _STEPS, np.float32)
+    return np.asarray(np.rint(values.ravel() * LEVELS) / LEVELS, np.float32)
 
 
 INTERESTING: Final = 0.5

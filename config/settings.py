@@ -82,6 +82,15 @@ class WorkerSettings(_Section):
     max_retries: Annotated[int, Field(ge=0)] = 8
 
 
+class MetricsSettings(_Section):
+    """How closely results are looked at. What takes longer than encoding is measured on a share of them alone."""
+
+    full_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Which share of the images has all measures, chosen by hash of the key: the same ones whenever they are done."""
+    full_max_pixels: Annotated[int, Field(ge=4096)] = 1_000_000
+    """Of a larger picture these measures look at so many pixels in its middle: their memory and time grow with them."""
+
+
 class ProducerSettings(_Section):
     """Back-pressure: a scan stops at `high_water` queued jobs and goes on at `low_water`."""
 
@@ -124,6 +133,7 @@ class Settings(BaseSettings):
     sqs: SqsSettings = SqsSettings()
     limits: LimitSettings = LimitSettings()
     worker: WorkerSettings = WorkerSettings()
+    metrics: MetricsSettings = MetricsSettings()
     producer: ProducerSettings = ProducerSettings()
     storage: StorageSettings = StorageSettings()
     model: ModelSettings = ModelSettings()

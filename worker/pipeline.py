@@ -9,6 +9,7 @@ from worker.claim import claim
 from worker.decode import decode
 from worker.encode import encode
 from worker.fetch import fetch
+from worker.measure import measure, measure_full
 from worker.outcome import Outcome, Status
 from worker.probe import probe
 from worker.publish import is_done, publish
@@ -53,7 +54,10 @@ def process(job: Job, node: Node) -> Outcome:
         with stages.stage("verify"):
             decoded = verify(result.data, picture, limits)
         with stages.stage("metrics"):
-            metrics = codec.measure(picture.pixels, decoded, importance)
+            metrics = measure(picture, decoded, importance)
+        with stages.stage("full_metrics"):
+            metrics |= measure_full(job, picture, decoded, node.settings.metrics)
+        with stages.stage("libjpeg"):
             quality = job.recipe.libjpeg_quality
             libjpeg_bytes = None if quality is None else codec.libjpeg_bytes(picture.pixels, quality)
         seconds = {**stages.seconds, "total": stages.elapsed_s}

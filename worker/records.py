@@ -1,17 +1,17 @@
 """What is written down about a job: one JSON document beside its result, or in place of it.
 
-Units stand in the names: `_s` seconds, `_px` pixels, `bytes_` bytes; quality metrics as in `codec.Metrics`.
+Units stand in the names: `_s` seconds, `_px` pixels, `bytes_` bytes; quality metrics as in `codec.Metrics`
+and, where the image is in the sample that has them, `codec.FullMetrics`.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from codec import Metrics
     from config.errors import SemjpegError
     from config.jobs import Job
     from worker.encode import Result
@@ -31,7 +31,7 @@ class Finished:
         source: The probed source.
         result: The JPEG to be stored.
         libjpeg_bytes: What libjpeg makes of the same pixels at the quality that the recipe names, if it names one.
-        metrics: Quality of the result against the source.
+        metrics: Quality of the result against the source, by the names of `codec.Metrics` and `codec.FullMetrics`.
         seconds: Seconds spent by stage.
     """
 
@@ -40,7 +40,7 @@ class Finished:
     source: Probe
     result: Result
     libjpeg_bytes: int | None
-    metrics: Metrics
+    metrics: dict[str, float | None]
     seconds: dict[str, float]
 
 
@@ -59,7 +59,7 @@ def metrics_record(job: Job, finished: Finished) -> dict[str, Any]:
         "bytes_out": len(finished.result.data),
         "bytes_libjpeg": finished.libjpeg_bytes,
         "kept_coefficients": finished.result.kept_coefficients,
-        "metrics": asdict(finished.metrics),
+        "metrics": finished.metrics,
         "seconds": finished.seconds,
     }
 

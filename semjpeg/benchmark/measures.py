@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image
 
 import codec
-from codec import hvsm, reference
+from codec import hvsm, reference, similarity
 from codec.transform import luma_plane
 from codec.weights import grid_importance
 
@@ -46,8 +44,7 @@ _REGION: Final = 0.5
 class Judge:
     """Measures files against one picture; what can be prepared of the picture is prepared once.
 
-    Files are decoded by Pillow. PSNR, SSIM and PSNR-HVS(-M) are those of `codec.measure`; MS-SSIM and VIFp are
-    sewar's, on luma.
+    Files are decoded by Pillow. The measures are those of `codec.measure` and `codec.measure_full`.
 
     Args:
         pixels: The picture, RGB `uint8[h,w,3]`, sides of 64 pixels or more.
@@ -87,7 +84,7 @@ class Judge:
         values = {
             "psnr": whole.psnr,
             "psnr_s": whole.psnr_s or 0.0,
-            "ssim": whole.ssim,
+            "ssim": similarity.ssim(self._luma, luma),
             "psnr_hvs": whole.psnr_hvs,
             "psnr_hvs_m": whole.psnr_hvs_m,
         }
@@ -95,11 +92,11 @@ class Judge:
         for name, region in self._regions.items():
             values[f"psnr_hvs_m_{name}"] = hvsm.decibels(float(errors[region].mean(dtype=np.float64)))
         if "ssimulacra2" in slow:
-            values["ssimulacra2"] = ssimulacra2(self._pixels, decoded)
+            values["ssimulacra2"] = similarity.ssimulacra2(self._pixels, decoded)
         if "ms_ssim" in slow:
-            values["ms_ssim"] = ms_ssim(self._luma, luma)
+            values["ms_ssim"] = similarity.ms_ssim(self._luma, luma)
         if "vifp" in slow:
-            values["vifp"] = vifp(self._luma, luma)
+            values["vifp"] = similarity.vifp(self._luma, luma)
         return values
 
     @staticmethod
@@ -107,31 +104,3 @@ class Judge:
         """Return the coefficients of the whole blocks."""
         height, width = (side // _BLOCK * _BLOCK for side in luma.shape)
         return luma_plane(luma[:height, :width]).coefficients
-
-
-def ssimulacra2(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:
-    """Return SSIMULACRA2 of two RGB pictures `uint8[h,w,3]`, at most 100."""
-    from ssimulacra2 import compute_ssimulacra2
-
-    files = []
-    for pixels in (original, decoded):
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "PPM")
-        files.append(file)
-    return float(compute_ssimulacra2(*files))
-
-
-def ms_ssim(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:
-    """Return MS-SSIM of two grey pictures `uint8[h,w]`; below 176 pixels a side at fewer than its five scales."""
-    from sewar.full_ref import msssim
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Image is too small for", UserWarning)
-        return float(np.real(msssim(original, decoded)))
-
-
-def vifp(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:
-    """Return the pixel-based visual information fidelity of two grey pictures `uint8[h,w]`."""
-    from sewar.full_ref import vifp as sewar_vifp
-
-    return float(sewar_vifp(original, decoded))

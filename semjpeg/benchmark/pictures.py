@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
+from codec.metrics import LEAST_SIDE_PX
 from config.errors import ConfigurationError, UnsupportedImageError
 from config.settings import Settings
 from semjpeg.demo.photos import find_photos
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-LEAST_SIDE_PX: Final = 64
-"""Smaller pictures leave VIFp no window at its coarsest scale."""
 
 
 def find(folder: Path, limit: int | None) -> list[Path]:
