@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 _BYTES = 8
+_POSITIONS = 1 << 64
 
 
 def position(bucket: str, key: str) -> float:
@@ -13,4 +14,4 @@ def position(bucket: str, key: str) -> float:
     The objects below p are a sample of the share p, and every smaller sample is part of it.
     """
     name = f"{bucket}/{key}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.sha256(name).digest()[:_BYTES]) / 256**_BYTES
+    return int.from_bytes(hashlib.sha256(name).digest()[:_BYTES]) / _POSITIONS

@@ -31,7 +31,7 @@ class JobQueue:
         self._limits = settings.producer
         self._key = f"{settings.broker.key_prefix}{QUEUE_NAME}"
         self._redis = redis.Redis.from_url(settings.broker.url.get_secret_value())
-        self._counters = RunCounters(self._redis, settings.broker.key_prefix)
+        self.counters = RunCounters(self._redis, settings.broker.key_prefix)
 
     def enqueue(self, job: Job) -> None:
         """Queue one job and count it in its run.
@@ -41,7 +41,7 @@ class JobQueue:
         """
         try:
             self._app.send_task(TASK_NAME, kwargs=job.to_message())
-            self._counters.add(job.run, enqueued=1)
+            self.counters.add(job.run, job.output, enqueued=1)
         except (OperationalError, CeleryOperationalError, redis.RedisError) as error:
             raise BrokerUnavailableError(f"{job.key!r} could not be queued: {error}") from error
 

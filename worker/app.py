@@ -68,7 +68,7 @@ def _guard(task: Task, fields: dict[str, Any], node: Node) -> None:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the message must not be lost
         _log.exception("defect")
-        _put_aside(node, fields, error)
+        _give_up(node, fields, error)
 
 
 def _take(task: Task, fields: dict[str, Any], node: Node) -> None:
@@ -76,7 +76,7 @@ def _take(task: Task, fields: dict[str, Any], node: Node) -> None:
     try:
         job = Job.from_message(fields)
     except InvalidMessageError as error:
-        _put_aside(node, fields, error)
+        _give_up(node, fields, error)
         return
     with structlog.contextvars.bound_contextvars(run=job.run, bucket=job.bucket, key=job.key):
         retries = int(task.request.retries)
@@ -144,6 +144,14 @@ def _count(job: Job, node: Node, outcome: Outcome) -> None:
         node.counters.add(job.run, **amounts)
     except redis.RedisError as error:
         _log.warning("not counted", reason=str(error))
+
+
+def _give_up(node: Node, fields: dict[str, Any], error: Exception) -> None:
+    """Put aside a message and, where it names a run that exists, count it there as failed, so that the run can end."""
+    _put_aside(node, fields, error)
+    run = fields.get("run")
+    if isinstance(run, str) and node.counters.read(run):
+        node.counters.add(run, failed=1)
 
 
 def _put_aside(node: Node, fields: dict[str, Any], error: Exception) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
+import redis
 
+from config.counters import LEASE_S
 from config.errors import BrokerUnavailableError
 from config.logs import configure_logging
 from config.recipes import Route
@@ -17,12 +21,16 @@ from producer.scan import Follower, scan
 from storage import Stores
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from config.counters import RunCounters
     from config.jobs import Job
 
 _FOLLOW_INTERVAL_S = 5.0
 _BROKER_PAUSE_S = 2.0
 _BROKER_ATTEMPTS = 60
 _LINE_EVERY = 1000
+_ANNOUNCE_EVERY_S = LEASE_S / 4
 
 
 @click.command(name="enqueue")
@@ -56,12 +64,35 @@ def command(source: str, output: str, recipe_name: str, run: str | None, *, foll
     queue = JobQueue(settings)
     jobs = Follower(store, route, recipe, run).forever(interval_s) if follow else scan(store, route, recipe, run)
     queued = 0
-    for job in jobs:
-        _enqueue(queue, job)
-        queued += 1
-        if follow or queued % _LINE_EVERY == 0:
-            click.echo(f"queued {queued:,}: {job.key}")
+    with _announced(queue.counters, run, str(route.source_place)):
+        for job in jobs:
+            _enqueue(queue, job)
+            queued += 1
+            if follow or queued % _LINE_EVERY == 0:
+                click.echo(f"queued {queued:,}: {job.key}")
     click.echo(f"queued {queued:,} images of {route.source_place} in the run {run}")
+
+
+@contextmanager
+def _announced(counters: RunCounters, run: str, source: str) -> Iterator[None]:
+    """Tell those who watch the run that more may come, until the listing ends; a thread does, for listings pause."""
+    ended = threading.Event()
+
+    def announce() -> None:
+        while not ended.is_set():
+            with suppress(redis.RedisError):  # who queues the jobs waits for a broker that is away, and says so
+                counters.announce(run, source)
+            ended.wait(_ANNOUNCE_EVERY_S)
+
+    thread = threading.Thread(target=announce, name="announce", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        with suppress(redis.RedisError):
+            counters.withdraw(run, source)
 
 
 def _enqueue(queue: JobQueue, job: Job) -> None:

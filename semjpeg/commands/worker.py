@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 
 import click
 import structlog
@@ -37,6 +38,7 @@ def command(threads: int | None) -> None:
     _log.info("ready", threads=settings.worker.threads, cores=os.cpu_count(), model=node.maps.model.sha256[:12])
     try:
         make_worker(node).Worker(
+            hostname=f"semjpeg-{os.getpid()}@{socket.gethostname()}",  # two on one machine are two
             pool="threads",
             concurrency=settings.worker.threads,
             loglevel="WARNING",
