@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-PACKAGES = ("jpeglib", "matplotlib", "pyjpegli", "scipy", "sewar", "ssimulacra2")
-"""What the extra `benchmark` brings and nothing else here uses."""
+PACKAGES = ("jpeglib", "matplotlib", "pyjpegli")
+"""What the extra `benchmark` brings beside what a worker has."""
 
 
 def require_packages() -> None:

@@ -12,6 +12,7 @@ from semjpeg.benchmark.measures import DECIBELS, TITLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from semjpeg.benchmark.plan import Plan, Setting
     from semjpeg.benchmark.table import Results
@@ -64,15 +65,20 @@ def _chart(results: Results, curves: dict[str, list[Setting]], measure: str, tit
         y = [results.mean(setting, measure) for setting in settings]
         axes.plot(x, y, color=colour, marker=marker, linestyle=dashes, linewidth=1.8, markersize=5.5, label=name)
         rates += x
-    _label(axes, rates)
+    label_rates(axes, rates)
     axes.set_ylabel(f"{TITLES[measure]}{' in dB' if measure in DECIBELS else ''}")
     axes.set_title(f"{TITLES[measure]}, {title}: means over {results.size}", fontsize=12)
+    return to_png(figure)
+
+
+def to_png(figure: Figure) -> bytes:
+    """Return a figure as the file of a PNG."""
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return file.getvalue()
 
 
-def _label(axes: Axes, rates: list[float]) -> None:
+def label_rates(axes: Axes, rates: list[float]) -> None:
     """Give the axes a logarithmic rate with plain numbers, a faint grid and a legend."""
     low, high = min(rates) / 1.08, max(rates) * 1.08
     axes.set_xscale("log")

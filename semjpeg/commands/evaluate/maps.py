@@ -29,12 +29,7 @@ _WIDTH_OF_A_LOG = 120
 """Columns of what is printed into a file or a pipe, which have no width of their own."""
 
 
-@click.group(name="evaluate")
-def command() -> None:
-    """Find out how good the network's answers are on your own pictures."""
-
-
-@command.command(name="maps")
+@click.command(name="maps")
 @click.argument("images", type=_FOLDER)
 @click.argument("masks", type=_FOLDER)
 @click.option(
@@ -67,7 +62,7 @@ def command() -> None:
     help="Also encode: which share of the true mask's saving do the maps bring? Seconds for each picture.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-def maps_command(
+def command(
     *,
     images: Path,
     masks: Path,
