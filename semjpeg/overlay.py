@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 _HEAT_STOPS = np.array([(13, 8, 64), (120, 28, 109), (221, 81, 58), (252, 180, 40), (255, 250, 190)], dtype=np.float32)
 """Colours at 0, ¼, ½, ¾ and 1: dark and cool to bright and warm, and rising in lightness for the colour-blind."""
 
-_HEAT_SHARE = 0.55
+HEAT_SHARE = 0.55
+"""How much of what one sees is heat; the rest is the picture under it."""
+
 _LONGEST_SIDE_PX = 1280
 """Maps and overlays are there to be looked at: they are never larger than this."""
 
@@ -49,14 +51,27 @@ def overlay_image(pixels: NDArray[np.uint8], importance: NDArray[np.float32]) ->
     """
     levels = map_image(importance, pixels.shape[1], pixels.shape[0])
     picture = Image.fromarray(pixels).convert("RGB").resize(levels.size, Image.Resampling.LANCZOS, reducing_gap=2)
+    return Image.blend(picture, heat_image(levels).convert("RGB"), HEAT_SHARE)
+
+
+def heat_image(levels: Image.Image) -> Image.Image:
+    """Colour a map.
+
+    Args:
+        levels: 8-bit grey, white where the map is 1.
+
+    Returns:
+        An image of the same size whose palette is the colours of heat.
+    """
     stops = np.linspace(0, 255, len(_HEAT_STOPS))
     channels = [np.interp(np.arange(256), stops, _HEAT_STOPS[:, c]) for c in range(3)]
-    heat = np.stack(channels, axis=-1).astype(np.uint8)[np.asarray(levels)]
-    return Image.blend(picture, Image.fromarray(heat), _HEAT_SHARE)
+    heat = levels.copy()
+    heat.putpalette(np.stack(channels, axis=-1).astype(np.uint8).tobytes())
+    return heat
 
 
-def encoded(image: Image.Image, kind: str) -> bytes:
-    """Return an image as a file of Pillow's format `kind`, such as `PNG`."""
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    """Return an image as a file of Pillow's format `kind`, such as `PNG`, made with that format's own options."""
     file = io.BytesIO()
-    image.save(file, kind)
+    image.save(file, kind, **options)
     return file.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 import tempfile
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 _HIDDEN = ".semjpeg-store"
 """Subfolder for user metadata, which a file system does not keep, and for files not yet complete."""
 
+_PAGE = 100_000
+"""How many names of a folder are sorted at a time: a folder of any size is listed in memory for so many."""
+
 
 class LocalStore:
     """One folder; a key is a relative path in it. The entity tag is made of size and time of modification."""
@@ -36,7 +40,7 @@ class LocalStore:
         """See `ObjectStore.head`."""
         with self._translated(key):
             try:
-                found = self._describe(key)
+                found = _describe(self._path(key), key)
             except (FileNotFoundError, NotADirectoryError):
                 return None
             try:
@@ -50,16 +54,15 @@ class LocalStore:
     def get(self, key: str, *, max_bytes: int, etag: str | None = None) -> bytes:
         """See `ObjectStore.get`."""
         with self._translated(key):
-            before = self._describe(key)
-            if before.size_bytes > max_bytes:
-                raise TooLargeError(
-                    f"{self._path(key)} has {before.size_bytes} bytes, more than the limit of {max_bytes}"
-                )
-            with self._path(key).open("rb") as file:
-                data = file.read(max_bytes + 1)
-            after = self._describe(key)
-        if after.etag != (etag or before.etag) or len(data) != after.size_bytes:
-            raise ObjectChangedError(f"{self._path(key)} was overwritten after it was queued")
+            path = self._path(key)
+            with path.open("rb") as file:
+                before = os.fstat(file.fileno())
+                if before.st_size > max_bytes:
+                    raise TooLargeError(f"{path} has {before.st_size} bytes, more than the limit of {max_bytes}")
+                data = file.read(before.st_size + 1)
+                after = _etag(os.fstat(file.fileno()))
+        if after != (etag or _etag(before)) or len(data) != before.st_size:
+            raise ObjectChangedError(f"{path} was overwritten after it was queued")
         return data
 
     def put(self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None) -> None:
@@ -68,7 +71,7 @@ class LocalStore:
         with self._translated(key):
             self._replace(self._path(key), data)
             if metadata:
-                record = {"etag": self._describe(key).etag, "metadata": dict(metadata)}
+                record = {"etag": _describe(self._path(key), key).etag, "metadata": dict(metadata)}
                 self._replace(self._metadata_path(key), json.dumps(record).encode())
 
     def delete(self, key: str) -> None:
@@ -82,32 +85,11 @@ class LocalStore:
         with self._translated(prefix):
             if not self._root.is_dir():
                 raise ObjectMissingError(f"{self._root} is no folder")
-            for key in self._keys(self._root, ""):
-                if key.startswith(prefix) and key > start_after:
-                    try:
-                        yield self._describe(key)
-                    except FileNotFoundError:
-                        continue
-
-    def _keys(self, folder: Path, path: str) -> Iterator[str]:
-        """Walk in the order of keys: a folder `a` sorts as `a/`, after a file `a.txt`."""
-        with os.scandir(folder) as scan:
-            entries = [(f"{e.name}/" if e.is_dir(follow_symlinks=False) else e.name, e) for e in scan]
-        for name, entry in sorted(entries, key=lambda pair: pair[0]):
-            if name.endswith("/"):
-                if not (path == "" and entry.name == _HIDDEN):
-                    yield from self._keys(Path(entry.path), f"{path}{name}")
-            elif entry.is_file(follow_symlinks=False):
-                yield f"{path}{name}"
-
-    def _describe(self, key: str) -> ObjectVersion:
-        status = self._path(key).stat()
-        return ObjectVersion(
-            key=key,
-            etag=f"{status.st_mtime_ns:x}-{status.st_size:x}",
-            size_bytes=status.st_size,
-            modified=datetime.fromtimestamp(status.st_mtime, UTC),
-        )
+            for path, key in _files(str(self._root), "", prefix, start_after):
+                try:
+                    yield _describe(path, key)
+                except FileNotFoundError:
+                    continue
 
     def _replace(self, path: Path, data: bytes) -> None:
         """Write beside, then rename: a reader sees the old file or the new one."""
@@ -127,9 +109,14 @@ class LocalStore:
             raise
 
     def _path(self, key: str) -> Path:
-        if "\0" in key or key.startswith((_HIDDEN, "/")) or not (self._root / key).resolve().is_relative_to(self._root):
+        if "\0" in key or key.startswith((_HIDDEN, "/")):
             raise ForbiddenError(f"the key {key!r} leads out of {self._root}")
-        return (self._root / key).resolve()
+        path = f"{self._root}/{key}"
+        if not _is_plain(str(self._root), key):
+            path = os.path.realpath(path)
+            if not f"{path}/".startswith(f"{self._root}/"):
+                raise ForbiddenError(f"the key {key!r} leads out of {self._root}")
+        return Path(path)
 
     def _metadata_path(self, key: str) -> Path:
         self._path(key)
@@ -146,3 +133,61 @@ class LocalStore:
             raise ForbiddenError(f"{self._root / key}: {error}") from error
         except OSError as error:
             raise StorageUnavailableError(f"{self._root / key}: {error}") from error
+
+
+def _files(folder: str, path: str, prefix: str, after: str) -> Iterator[tuple[Path, str]]:
+    """Walk in the order of keys, past folders that hold none of those asked for; yield paths and keys."""
+    for name in _sorted_names(folder):
+        key = f"{path}{name}"
+        if not name.endswith("/"):
+            if key.startswith(prefix) and key > after:
+                yield Path(f"{folder}/{name}"), key
+        elif (
+            key != f"{_HIDDEN}/"
+            and (key.startswith(prefix) or prefix.startswith(key))
+            and (key > after or after.startswith(key))
+        ):
+            yield from _files(f"{folder}/{name[:-1]}", key, prefix, after)
+
+
+def _is_plain(root: str, key: str) -> bool:
+    """Whether a key leads through no links and never upwards, as all do that a listing yields."""
+    path = root
+    for part in key.split("/"):
+        path = f"{path}/{part}"
+        if part in {"", ".", ".."} or os.path.islink(path):  # noqa: PTH114 - a Path takes as long as the whole reading
+            return False
+    return True
+
+
+def _describe(path: Path, key: str) -> ObjectVersion:
+    status = path.stat()
+    return ObjectVersion(
+        key=key,
+        etag=_etag(status),
+        size_bytes=status.st_size,
+        modified=datetime.fromtimestamp(status.st_mtime, UTC),
+    )
+
+
+def _etag(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}"
+
+
+def _sorted_names(folder: str) -> Iterator[str]:
+    """Yield what a folder holds in the order of keys: a folder `a` sorts as `a/`, after a file `a.txt`."""
+    last = ""
+    while True:
+        with os.scandir(folder) as scan:
+            page = heapq.nsmallest(_PAGE, (name for entry in scan if (name := _name(entry)) > last))
+        yield from page
+        if len(page) < _PAGE:
+            return
+        last = page[-1]
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    """Return a file's name, or a folder's with a slash behind; nothing for links and devices."""
+    if entry.is_dir(follow_symlinks=False):
+        return f"{entry.name}/"
+    return entry.name if entry.is_file(follow_symlinks=False) else ""

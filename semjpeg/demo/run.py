@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from config.errors import ConfigurationError, SemjpegError
 from config.places import ResultKeys
-from semjpeg.demo.gallery import write_gallery
+from semjpeg.demo.page import write_report
 from semjpeg.demo.photos import find_photos
 from semjpeg.demo.processes import Processes
 from semjpeg.demo.results import collect
@@ -72,7 +72,7 @@ def run_demo(photo_folder: Path | None, out: Path, *, quality: int, console: Con
         system = start_system(processes, Path(folder), quality=quality)
         _upload_and_wait(system, processes, photos, console)
         results = collect(system, photos, staging)
-        write_gallery(results, staging, quality=quality)
+        write_report(system, staging)
         (staging / _MARK).touch()
         _replace(staging, out)
     print_table(console, results)

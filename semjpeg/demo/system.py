@@ -33,8 +33,9 @@ _QUEUE = "photos-created"
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A running system, seen from outside: two buckets and the counters."""
+    """A running system, seen from outside: its object store with two buckets, and the counters."""
 
+    stores: Stores
     source: ObjectStore
     output: ObjectStore
     counters: RunCounters
@@ -81,7 +82,7 @@ def start_system(processes: Processes, folder: Path, *, quality: int) -> System:
     ours = Settings.load()
     stores = Stores(ours)
     counters = RunCounters(redis.Redis.from_url(broker_url), ours.broker.key_prefix)
-    return System(stores.open(SOURCE_BUCKET), stores.open(OUTPUT_BUCKET), counters)
+    return System(stores, stores.open(SOURCE_BUCKET), stores.open(OUTPUT_BUCKET), counters)
 
 
 def _create_buckets(endpoint: str) -> str:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -101,6 +102,17 @@ def test_everything_is_there_and_nothing_of_an_earlier_run(finished):
             f"originals/{key}",
         }
     assert files == expected
+
+
+def test_the_page_shows_the_run_and_its_pictures(finished):
+    _, out = finished
+    page = (out / "index.html").read_text()
+    assert re.search(r'id="done">2<', page)
+    assert re.search(r'id="failed">4<', page)
+    assert page.count("<article") == 2
+    assert page.count('class="layer heat"') == 4  # each whole and in detail
+    assert "coffee ü&amp;?.jpg" in page
+    assert all(reason in page for reason in FAILED.values())
 
 
 @pytest.mark.parametrize("key", DONE)

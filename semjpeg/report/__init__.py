@@ -1,0 +1,1 @@
+"""What a run was worth: its records, added up, as one page and as a table."""

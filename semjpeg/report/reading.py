@@ -1,0 +1,155 @@
+"""Reading the records of an output place: however many there are, few of them are in memory at a time."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from config.errors import (
+    ConfigurationError,
+    DamagedRecordError,
+    ObjectChangedError,
+    ObjectMissingError,
+    PermanentError,
+    TooLargeError,
+)
+from config.places import RECORDS_PREFIX
+from semjpeg.report.rows import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from config.objects import ObjectVersion
+    from storage import ObjectStore
+
+MAX_RECORD_BYTES: Final = 1 << 18
+"""A record has one or two thousand bytes, a few more with a long key; what is longer is none."""
+
+_FINISHED: Final = f"{RECORDS_PREFIX}metrics/"
+_FAILED: Final = f"{RECORDS_PREFIX}failed/"
+FOLDERS: Final = (_FINISHED, _FAILED)
+"""Where an output place has its records."""
+
+_SUFFIX: Final = ".json"
+_WINDOW: Final = 4
+"""Records on their way for each thread."""
+
+_ATTEMPTS: Final = 3
+"""A record that is overwritten while it is read is read again, so often in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that could not be read, and why; `count` records, if it stands for others that are not named."""
+
+    key: str
+    reason: str
+    count: int = 1
+
+
+def read_records(store: ObjectStore, prefix: str, threads: int) -> Iterator[Row | Unreadable]:
+    """Read all records of an output place, in the order of their keys: first of finished images, then of failed ones.
+
+    A record that is removed meanwhile is left out, and so is one of a failure if the image was finished later. A
+    failure of a newer version of an image stands beside the result of its older version.
+
+    Args:
+        store: The bucket of the place.
+        prefix: The prefix of the place.
+        threads: How many to read at a time. A folder on this machine is read fastest with one.
+
+    Raises:
+        RetryableError: The store was away: a report without some records would be wrong.
+        ConfigurationError: Without credentials there is nothing to read.
+        ObjectMissingError: The bucket does not exist.
+    """
+    finished, failed = (f"{prefix}{folder}" for folder in FOLDERS)
+
+    def read_failed(found: ObjectVersion) -> Row | Unreadable | None:
+        row = _read(store, found)
+        if isinstance(row, Row):
+            later = _read_key(store, f"{finished}{found.key.removeprefix(failed)}")
+            if isinstance(later, Row) and later.finished >= row.finished:
+                return None
+        return row
+
+    for folder, read in ((finished, lambda found: _read(store, found)), (failed, read_failed)):
+        records = (found for found in store.list(folder) if found.key.endswith(_SUFFIX))
+        for row in _each(read, records, threads):
+            if row is not None:
+                yield row
+
+
+def holds_records(store: ObjectStore, prefix: str) -> bool:
+    """Whether a place holds a record.
+
+    Raises:
+        SemjpegError: As `ObjectStore.list`.
+    """
+    return any(next(iter(store.list(f"{prefix}{folder}")), None) is not None for folder in FOLDERS)
+
+
+def parse_record(data: bytes) -> Row:
+    """Read the JSON of a record. Odd bytes of a file's name come back as they went in.
+
+    Raises:
+        DamagedRecordError: It is none.
+    """
+    try:
+        return Row.of(_DECODER.decode(data.decode("utf-8", "surrogateescape")))
+    except (ValueError, RecursionError) as error:
+        raise DamagedRecordError(f"is no JSON: {error}") from error
+
+
+def _each(
+    read: Callable[[ObjectVersion], Row | Unreadable | None], records: Iterator[ObjectVersion], threads: int
+) -> Iterator[Row | Unreadable | None]:
+    """Read records side by side, a window of them at a time, and yield them in their order."""
+    if threads == 1:
+        yield from map(read, records)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        window: deque[Future[Row | Unreadable | None]] = deque()
+        try:
+            for found in records:
+                window.append(pool.submit(read, found))
+                if len(window) > threads * _WINDOW:
+                    yield window.popleft().result()
+            while window:
+                yield window.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(store: ObjectStore, found: ObjectVersion) -> Row | Unreadable | None:
+    if found.size_bytes > MAX_RECORD_BYTES:
+        return Unreadable(found.key, f"has {found.size_bytes} bytes, more than the limit of {MAX_RECORD_BYTES}")
+    return _read_key(store, found.key)
+
+
+def _read_key(store: ObjectStore, key: str) -> Row | Unreadable | None:
+    """Read a record; None where there is none."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return parse_record(store.get(key, max_bytes=MAX_RECORD_BYTES))
+        except ObjectMissingError:
+            return None
+        except ObjectChangedError:
+            continue
+        except TooLargeError:
+            return Unreadable(key, f"has more bytes than the limit of {MAX_RECORD_BYTES}")
+        except ConfigurationError:
+            raise
+        except PermanentError as error:
+            return Unreadable(key, str(error))
+    return Unreadable(key, "is overwritten faster than it can be read")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+_DECODER: Final[Any] = json.JSONDecoder(parse_constant=_refuse_constant)
