@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from semjpeg.report.summary import Summary
 
-_MEGABYTE: Final = 1 << 20
+_MEGABYTE: Final = 1_000_000
 
 
 def as_json(summary: Summary) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from config.errors import (
@@ -20,7 +21,7 @@ from config.places import RECORDS_PREFIX
 from semjpeg.report.rows import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from config.objects import ObjectVersion
     from storage import ObjectStore
@@ -66,21 +67,28 @@ def read_records(store: ObjectStore, prefix: str, threads: int) -> Iterator[Row 
         ConfigurationError: Without credentials there is nothing to read.
         ObjectMissingError: The bucket does not exist.
     """
-    finished, failed = (f"{prefix}{folder}" for folder in FOLDERS)
+    yield from each(partial(read_record, store, prefix), list_records(store, prefix), threads)
 
-    def read_failed(found: ObjectVersion) -> Row | Unreadable | None:
-        row = _read(store, found)
-        if isinstance(row, Row):
-            later = _read_key(store, f"{finished}{found.key.removeprefix(failed)}")
-            if isinstance(later, Row) and later.finished >= row.finished:
-                return None
-        return row
 
-    for folder, read in ((finished, lambda found: _read(store, found)), (failed, read_failed)):
-        records = (found for found in store.list(folder) if found.key.endswith(_SUFFIX))
-        for row in _each(read, records, threads):
-            if row is not None:
-                yield row
+def list_records(store: ObjectStore, prefix: str) -> Iterator[ObjectVersion]:
+    """List the records of an output place: first those of finished images, then those of failed ones.
+
+    Raises:
+        SemjpegError: As `ObjectStore.list`.
+    """
+    for folder in FOLDERS:
+        yield from (found for found in store.list(f"{prefix}{folder}") if found.key.endswith(_SUFFIX))
+
+
+def read_record(store: ObjectStore, prefix: str, found: ObjectVersion) -> Row | Unreadable | None:
+    """Read one record as `read_records` does; None for one that does not count."""
+    row = _read(store, found)
+    failed = f"{prefix}{_FAILED}"
+    if isinstance(row, Row) and found.key.startswith(failed):
+        later = _read_key(store, f"{prefix}{_FINISHED}{found.key.removeprefix(failed)}")
+        if isinstance(later, Row) and later.finished >= row.finished:
+            return None
+    return row
 
 
 def holds_records(store: ObjectStore, prefix: str) -> bool:
@@ -104,22 +112,23 @@ def parse_record(data: bytes) -> Row:
         raise DamagedRecordError(f"is no JSON: {error}") from error
 
 
-def _each(
-    read: Callable[[ObjectVersion], Row | Unreadable | None], records: Iterator[ObjectVersion], threads: int
-) -> Iterator[Row | Unreadable | None]:
-    """Read records side by side, a window of them at a time, and yield them in their order."""
+def each(
+    read: Callable[[ObjectVersion], Row | Unreadable | None], records: Iterable[ObjectVersion], threads: int
+) -> Iterator[Row | Unreadable]:
+    """Read records side by side, a window of them at a time, and yield what counts in their order."""
     if threads == 1:
-        yield from map(read, records)
+        yield from (row for row in map(read, records) if row is not None)
         return
     with ThreadPoolExecutor(threads) as pool:
         window: deque[Future[Row | Unreadable | None]] = deque()
         try:
             for found in records:
                 window.append(pool.submit(read, found))
-                if len(window) > threads * _WINDOW:
-                    yield window.popleft().result()
+                if len(window) > threads * _WINDOW and (row := window.popleft().result()) is not None:
+                    yield row
             while window:
-                yield window.popleft().result()
+                if (row := window.popleft().result()) is not None:
+                    yield row
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

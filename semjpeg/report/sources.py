@@ -16,6 +16,7 @@ from config.settings import Settings
 from semjpeg.report.buckets import LocalBuckets
 from semjpeg.report.discovery import with_records
 from semjpeg.report.parquet import read_table, table_title
+from semjpeg.report.processes import CONNECTIONS, read_stored
 from semjpeg.report.reading import Unreadable, read_records
 from storage import Stores
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
     from semjpeg.report.buckets import Buckets
     from semjpeg.report.rows import Row
-
-CONNECTIONS: Final = 24
-"""Records read at a time from a store: a request waits most of its time."""
 
 _RUN: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _TABLE: Final = ".parquet"
@@ -59,24 +57,44 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Output places and their records."""
+class Folders:
+    """Output places in folders of this machine. One thread reads them fastest."""
 
     title: str
     run: str | None
     buckets: Buckets
     places: tuple[Place, ...]
-    threads: int
 
     def items(self) -> Iterator[Row | Unreadable]:
         """See `Source.items`."""
         for place in self.places:
-            yield from read_records(self.buckets.open(place.bucket), place.prefix, self.threads)
+            yield from read_records(self.buckets.open(place.bucket), place.prefix, threads=1)
 
     def buckets_of(self, rows: tuple[Row, ...]) -> Buckets:
         """See `Source.buckets_of`."""
         del rows
         return self.buckets
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Output places in an object store."""
+
+    title: str
+    run: str | None
+    settings: Settings
+    stores: Stores
+    places: tuple[Place, ...]
+
+    def items(self) -> Iterator[Row | Unreadable]:
+        """See `Source.items`."""
+        for place in self.places:
+            yield from read_stored(self.settings, self.stores, place)
+
+    def buckets_of(self, rows: tuple[Row, ...]) -> Stores:
+        """See `Source.buckets_of`."""
+        del rows
+        return self.stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +147,20 @@ def find_source(target: str, run: str | None) -> Source:
     return _run(target, run)
 
 
-def _stored(target: str, run: str | None) -> Places:
+def _stored(target: str, run: str | None) -> Stored:
     if target.endswith(_TABLE):
         raise ConfigurationError(f"{target}: a table is read from this machine; copy it here first")
-    stores = Stores(Settings.load(), CONNECTIONS)
+    settings = Settings.load()
+    stores = Stores(settings, CONNECTIONS)
     place = Place.parse(target)
     found = with_records(stores.open(place.bucket), place, str(place))
-    return Places(run or str(place), run, stores, found, CONNECTIONS)
+    return Stored(run or str(place), run, settings, stores, found)
 
 
-def _folder(folder: Path, target: str, run: str | None) -> Places:
+def _folder(folder: Path, target: str, run: str | None) -> Folders:
     buckets = LocalBuckets(folder)
     place = Place(f"file://{folder.resolve()}")
-    return Places(run or target, run, buckets, with_records(buckets.open(place.bucket), place, target), 1)
+    return Folders(run or target, run, buckets, with_records(buckets.open(place.bucket), place, target))
 
 
 def _table(path: Path, run: str | None) -> Table:
@@ -150,7 +169,7 @@ def _table(path: Path, run: str | None) -> Table:
     return Table(run or table_title(path), run, path)
 
 
-def _run(name: str, run: str | None) -> Places:
+def _run(name: str, run: str | None) -> Folders | Stored:
     """Find the places of a run, which the broker knows."""
     if run not in (None, name):
         raise ConfigurationError(f"{name} is no place: --run {run} needs one")
@@ -166,5 +185,7 @@ def _run(name: str, run: str | None) -> Places:
             f"of an older one, name its output place: semjpeg report s3://… --run {name}"
         )
     places = tuple(sorted({Place.parse(url) for url in urls}, key=str))
-    local = all(place.is_local for place in places)
-    return Places(name, name, Stores(settings, CONNECTIONS), places, 1 if local else CONNECTIONS)
+    stores = Stores(settings, CONNECTIONS)
+    if all(place.is_local for place in places):
+        return Folders(name, name, stores, places)
+    return Stored(name, name, settings, stores, places)

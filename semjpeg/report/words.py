@@ -18,8 +18,8 @@ GB_BYTES = 2**30
 DASH = "–"
 """Stands where there is no number."""
 
-_UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
-_STEP = 1024
+_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+_STEP = 1000
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 _SMALLEST_SUM = 0.01
 _FEW = 10
@@ -109,7 +109,7 @@ def failure_meaning(code: str) -> str:
 
 
 def size(count: float) -> str:
-    """Write a number of bytes in the largest unit of which there is one: 1 KB is 1024 bytes."""
+    """Write a number of bytes in the largest unit of which there is one: 1 kB is 1000 bytes."""
     magnitude, unit = abs(float(count)), 0
     while magnitude >= _STEP and unit < len(_UNITS) - 1:
         magnitude, unit = magnitude / _STEP, unit + 1

@@ -202,8 +202,8 @@ def test_totals_are_those_of_the_summary(page, report):
     assert page.locator("#failed").text_content() == str(summary.failed)
     assert page.locator("#saved-share").text_content() == f"{1 - summary.bytes_out / summary.bytes_in:.1%}"
     assert page.locator("#libjpeg").text_content() == "50.0%"
-    assert page.locator("#bytes-in").text_content() == f"{summary.bytes_in / 2**20:.2f} MB"
-    assert page.locator("#bytes-out").text_content() == f"{summary.bytes_out / 2**10:.1f} KB"
+    assert page.locator("#bytes-in").text_content() == f"{summary.bytes_in / 10**6:.2f} MB"
+    assert page.locator("#bytes-out").text_content() == f"{summary.bytes_out / 10**3:.1f} kB"
     assert page.locator("#month").text_content() == "under $0.01"
     assert page.locator("#rate").text_content() == "0.5"  # 5 images, the last 8 s after the first
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from config.counters import RunCounters
-from config.errors import ConfigurationError, ObjectMissingError
+from config.errors import ConfigurationError, ObjectMissingError, StorageUnavailableError
+from config.places import Place
+from semjpeg.report.processes import read_stored
 from semjpeg.report.reading import Unreadable
 from semjpeg.report.rows import Row
 from semjpeg.report.sources import find_source
@@ -75,6 +77,19 @@ def test_places_and_runs_are_found(filled):
     assert counts(f"s3://{filled}/2024/", "autumn") == (20, 0, 1)
     assert counts(f"s3://{filled}") == (40, 1, 1)
     assert counts("spring") == (20, 1, 1)
+
+
+def test_several_processes_read_what_one_does_in_the_same_order(servers, filled, monkeypatch):
+    place, settings = Place.parse(f"s3://{filled}/2024"), servers.settings()
+    stores = Stores(settings)
+    alone = list(read_stored(settings, stores, place))
+    assert len(alone) == 42
+    monkeypatch.setattr("semjpeg.report.processes._ALONE", 5)
+    monkeypatch.setattr("semjpeg.report.processes._BATCH", 4)
+    assert list(read_stored(settings, stores, place, processes=2)) == alone
+    nowhere = settings.model_copy(update={"s3": settings.s3.model_copy(update={"endpoint_url": "http://127.0.0.1:9"})})
+    with pytest.raises(StorageUnavailableError, match="2024/"):
+        list(read_stored(nowhere, stores, place, processes=2))
 
 
 def test_what_is_not_there_is_said(filled):

@@ -91,9 +91,9 @@ def empty(**other) -> Summary:
 def test_the_headline(summary):
     page = Page(page_of(summary))
     assert page.by_id["saved-share"] == "75.0%"
-    assert page.by_id["bytes-in"] == "12.0 GB"
-    assert page.by_id["bytes-out"] == "3.00 GB"
-    assert page.by_id["bytes-saved"] == "9.00 GB"
+    assert page.by_id["bytes-in"] == "12.9 GB"
+    assert page.by_id["bytes-out"] == "3.22 GB"
+    assert page.by_id["bytes-saved"] == "9.66 GB"
     assert page.by_id["month"] == "$0.21"
     assert page.by_id["year"] == "$2.48"
     assert "$69,000.00 for a million images" in page.text
@@ -189,7 +189,7 @@ def test_a_run_that_grew(summary):
     page = Page(page_of(replace(summary, bytes_out=15 * GB)))
     assert page.by_id["saved-share"] == "25.0%"
     assert "more bytes" in page.text
-    assert page.by_id["bytes-saved"] == "−3.00 GB"
+    assert page.by_id["bytes-saved"] == "−3.22 GB"
     assert page.by_id["month"] == "−$0.07"
 
 

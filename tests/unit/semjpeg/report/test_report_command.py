@@ -13,7 +13,7 @@ from semjpeg.cli import cli
 from semjpeg.progress import counting
 from semjpeg.report.discovery import with_records
 from semjpeg.report.outputs import LocalFile, StoredObject, output_of
-from semjpeg.report.sources import Places, Table, find_source
+from semjpeg.report.sources import Folders, Table, find_source
 from storage.local import LocalStore
 
 
@@ -162,7 +162,7 @@ def test_looking_for_places_comes_to_an_end(tmp_path, monkeypatch):
 
 def test_a_url_of_a_folder_is_the_folder(place):
     assert figures(f"file://{place}")["done"] == 6
-    assert isinstance(find_source(f"file://{place}", None), Places)
+    assert isinstance(find_source(f"file://{place}", None), Folders)
 
 
 def test_pictures_in_copies_of_buckets_are_shown(write_records, finished_record, tmp_path):

@@ -14,11 +14,11 @@ from semjpeg.report import words
 @pytest.mark.parametrize(
     ("count", "text"),
     [
-        (0, "0 bytes"), (1, "1 byte"), (1023, "1,023 bytes"), (1024, "1.00 KB"), (15_360, "15.0 KB"),
-        (2**30, "1.00 GB"), (85.8 * 2**30, "85.8 GB"), (-2048, "−2.00 KB"), (3 * 2**60, "3,072.0 PB"),
+        (0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (1000, "1.00 kB"), (15_000, "15.0 kB"),
+        (10**9, "1.00 GB"), (85.8e9, "85.8 GB"), (-2000, "−2.00 kB"), (3 * 10**18, "3,000.0 PB"),
     ],
 )  # fmt: skip
-def test_sizes_are_in_steps_of_1024_as_s3_bills_them(count, text):
+def test_sizes_are_in_steps_of_1000(count, text):
     assert words.size(count) == text
 
 
