@@ -74,7 +74,7 @@ def parse(line: str) -> Entry:
     """
     groups = line.strip().removesuffix(_BAR).rsplit(_BAR, 2)
     if len(groups) != 3:  # noqa: PLR2004  the picture, libjpeg's measures, theirs
-        raise ValueError(f"has {len(groups)} groups between bars, not 3")
+        raise ValueError(f"bars part it into {len(groups)}, not into 3")
     head, *measures = groups
     fields = head.strip().rsplit(None, len(_COUNTS))
     if len(fields) != 1 + len(_COUNTS):

@@ -84,7 +84,7 @@ def test_what_is_written_is_read_again(entry):
         (LINE.replace("40.124123", "inf"), "our_psnrhvsm must be a number, not 'inf'"),
         (LINE.replace("0.559736 ", ""), "has 5 measures of jpeg, not 6"),
         (LINE.replace("0.562519", "0.562519 1"), "has 7 measures of our, not 6"),
-        (LINE.partition("|")[0], "has 1 groups between bars, not 3"),
+        (LINE.partition("|")[0], "bars part it into 1, not into 3"),
         ("6 638906 45772 46596 50 54" + LINE[LINE.index("  |") :], "has 6 fields before the first bar"),
         ("|  |  |", "has 0 fields before the first bar"),
         (LINE.replace(" 638906", ""), "has 6 fields before the first bar"),
@@ -111,7 +111,7 @@ def test_a_file_keeps_its_order_and_its_malformed_lines_are_counted(tmp_path):
     path.write_bytes("\r\n".join(["\ufeff" + LINE, "", "nonsense", "  ", other]).encode())
     entries, malformed = read(path)
     assert [Path(entry.filename).name for entry in entries] == ["kodim11.png", "my picture | 2.png"]
-    assert [str(line) for line in malformed] == [f"{path}:3: has 1 groups between bars, not 3"]
+    assert [str(line) for line in malformed] == [f"{path}:3: bars part it into 1, not into 3"]
 
 
 def test_names_with_odd_bytes_are_read(tmp_path):

@@ -266,7 +266,7 @@ def test_a_log_is_summarised_and_plotted(call, tmp_path):
         "metrics.csv", "summary.json", "summary.md", "difference-our.png",
     }  # fmt: skip
     told = json.loads((tmp_path / "out/summary.json").read_text(encoding="utf-8"))
-    assert told["malformed"] == [f"{log}:2: has 1 groups between bars, not 3"]
+    assert told["malformed"] == [f"{log}:2: bars part it into 1, not into 3"]
     assert told["encoders"]["our"]["gains"]["psnr"]["mean"] == 1
     again, out, _ = call("log", tmp_path / "out/metrics.csv", "--json", "-o", tmp_path / "again")
     assert again == 0
