@@ -15,8 +15,9 @@ QUEUE_NAME = "semjpeg"
 def make_celery(settings: Settings) -> Celery:
     """Build the application; nothing connects before it is used.
 
-    A task is acknowledged when it is finished, so a worker that dies gives its tasks back after the visibility
-    timeout. Results are never stored: what came of a job stands in the object store.
+    A task is acknowledged when it is finished. A worker gives signs of life for those it has (`worker.heartbeat`);
+    one that dies gives them back after the visibility timeout. Results are never stored: what came of a job stands in
+    the object store.
     """
     broker = settings.broker
     app = Celery("semjpeg", broker=broker.url.get_secret_value(), set_as_current=False)

@@ -4,7 +4,8 @@
     ├── RetryableError                 the same attempt may succeed later
     │   ├── StorageUnavailableError
     │   ├── BrokerUnavailableError
-    │   └── JobInFlightError
+    │   ├── JobInFlightError
+    │   └── OvertakenError
     └── PermanentError                 trying again gives the same answer
         ├── ConfigurationError
         ├── InvalidMessageError
@@ -17,6 +18,7 @@
         ├── UnsupportedImageError
         ├── DamagedRecordError
         ├── DeadlineExceededError
+        ├── WorkerLostError
         ├── ModelError
         ├── EncodingError
         ├── VerificationError
@@ -65,6 +67,12 @@ class JobInFlightError(RetryableError):
     """Another worker holds the claim on the same job."""
 
     code = "job-in-flight"
+
+
+class OvertakenError(RetryableError):
+    """Another object stands where the write expected to find something else, or nothing: another writer was first."""
+
+    code = "overtaken"
 
 
 class PermanentError(SemjpegError):
@@ -137,6 +145,12 @@ class DeadlineExceededError(PermanentError):
     """One image took longer than the deadline allows."""
 
     code = "deadline-exceeded"
+
+
+class WorkerLostError(PermanentError):
+    """The worker died while it worked on this object, and so did the next one."""
+
+    code = "worker-lost"
 
 
 class ModelError(PermanentError):

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 TASK_NAME = "semjpeg.compress"
 """The Celery task that a message calls, with the fields of a `Job` as keyword arguments."""
 
+JOB_FIELD = "semjpeg-job"
+"""User metadata of every result: the identity of the job that made it."""
+
 MAX_KEY_BYTES = 1024
 """S3's limit on the UTF-8 length of a key."""
 
@@ -102,8 +105,10 @@ class Job(BaseModel):
     def identity(self, model_hash: str) -> str:
         """SHA-256 that stands for this work: the same source version, recipe and model give the same bytes.
 
+        The entity tag stands for the version, because a listing does not tell the version's id.
+
         Returns:
             64 hexadecimal digits.
         """
-        parts = [self.bucket, self.key, self.version or self.etag, str(self.output_place), self.recipe.hash, model_hash]
+        parts = [self.bucket, self.key, self.etag, str(self.output_place), self.recipe.hash, model_hash]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

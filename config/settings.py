@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from config.errors import ConfigurationError
+from config.memory import memory_for_pictures
 from config.recipes import Recipe, Route
 
 Positive = Annotated[int, Field(gt=0)]
@@ -37,8 +38,9 @@ class BrokerSettings(_Section):
     """`redis://[user:password@]host:port/db`, or `rediss://` for TLS."""
     key_prefix: str = "semjpeg:"
     """Stands before every key, so that a server can be shared."""
-    visibility_timeout_s: Positive = 900
-    """A task not acknowledged for so long is given to another worker; keep it above twice the deadline."""
+    visibility_timeout_s: Positive = 60
+    """A task of which its worker gave no sign of life for so long is given to another. A worker gives one six times in
+    that span, so this bounds how long a dead worker's jobs wait, not how long a job may take."""
 
 
 class S3Settings(_Section):
@@ -63,12 +65,33 @@ class SqsSettings(_Section):
     """None means the store's own endpoint_url, else AWS."""
 
 
+class EventsSettings(_Section):
+    """How notifications come in by other ways than SQS."""
+
+    token: Annotated[SecretStr, Field(min_length=16)] | None = None
+    """What a store must show to `semjpeg events serve`; without it, only this machine may send."""
+    max_body_bytes: Positive = 1024 * 1024
+    """Of one request."""
+    requests_per_s: Annotated[float, Field(gt=0)] = 200
+    """Taken by one process in the long run; `burst` requests may come at once."""
+    burst: Positive = 400
+    threads: Annotated[int, Field(ge=1, le=64)] = 8
+    """Requests whose jobs are queued at the same time."""
+    redis_list: str | None = None
+    """The list to which a store pushes notifications, as MinIO's `redis` target does. Its whole name."""
+    redis_url: SecretStr | None = None
+    """The server that holds the list; None means the broker."""
+
+
 class LimitSettings(_Section):
     """What one image may cost. Each limit holds before the memory or the time is spent."""
 
     max_bytes: Positive = 256 * 1024 * 1024
     max_pixels: Positive = 200_000_000
     deadline_s: PositiveSeconds = 300
+    """For one image, less the time for which it waited for memory."""
+    memory_bytes: Positive = Field(default_factory=memory_for_pictures)
+    """What all images in flight in one process may take together, by estimate; one that needs more runs alone."""
 
 
 class WorkerSettings(_Section):
@@ -131,6 +154,7 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     s3: S3Settings = S3Settings()
     sqs: SqsSettings = SqsSettings()
+    events: EventsSettings = EventsSettings()
     limits: LimitSettings = LimitSettings()
     worker: WorkerSettings = WorkerSettings()
     metrics: MetricsSettings = MetricsSettings()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import posixpath
 from typing import TYPE_CHECKING
 
+from config.jobs import JOB_FIELD
 from config.places import RECORDS_PREFIX
 
 if TYPE_CHECKING:
@@ -18,5 +19,10 @@ IMAGE_SUFFIXES = frozenset({
 
 
 def is_candidate(source: ObjectVersion) -> bool:
-    """Whether an object looks like an image and is none of our own records."""
-    return PurePosixPath(source.key).suffix.lower() in IMAGE_SUFFIXES and RECORDS_PREFIX not in source.key
+    """Whether an object looks like an image and is none of our own results and records, as far as is known of it."""
+    return is_image_key(source.key) and JOB_FIELD not in source.metadata
+
+
+def is_image_key(key: str) -> bool:
+    """Whether a key has an image's suffix and is none of our own records'."""
+    return posixpath.splitext(key)[1].lower() in IMAGE_SUFFIXES and f"/{RECORDS_PREFIX}" not in f"/{key}"

@@ -2,64 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus
 
 from config.errors import InvalidMessageError
-from config.objects import ObjectVersion
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_CREATED = ("ObjectCreated:", "s3:ObjectCreated:")
+from producer.dialects import ObjectCreated, parse_json, read_record, records
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectCreated:
-    """An object was written to a bucket."""
+class Notification:
+    """What a message said.
 
-    bucket: str
-    source: ObjectVersion
+    Attributes:
+        created: The objects that were created, in the order of the message.
+        malformed: Why records could not be read, one reason for each. They do not keep the others from being used.
+    """
+
+    created: tuple[ObjectCreated, ...] = ()
+    malformed: tuple[str, ...] = ()
 
 
-def parse_notification(body: str) -> list[ObjectCreated]:
-    """Read the body of an S3 notification; events other than the creation of an object are passed over.
+def parse_notification(body: str | bytes) -> Notification:
+    """Read a notification in any of the forms that `producer.dialects` lists.
 
-    The form is that of the S3 user guide's "Event message structure", versions 2.x: `Records[].s3.bucket.name` and
-    `.object.{key,eTag,size,versionId}`, the key URL-encoded with `+` for a space. A store's test event has no records
-    and yields nothing.
+    Events other than the creation of an object are passed over; a store's test event yields nothing.
 
     Raises:
-        InvalidMessageError: The body is not JSON of that form.
+        InvalidMessageError: The body as a whole has none of the forms, or asks to confirm an SNS subscription.
     """
-    try:
-        message = json.loads(body)
-    except ValueError as error:
-        raise InvalidMessageError(f"a storage event is not JSON: {body[:80]!r}") from error
-    if isinstance(message, dict) and message.get("Event") == "s3:TestEvent":
-        return []
-    if not isinstance(message, dict) or not isinstance(message.get("Records"), list):
-        raise InvalidMessageError(f"a storage event has no list of Records: {body[:80]!r}")
-    return list(_created(message["Records"]))
-
-
-def _created(records: list[Any]) -> Iterator[ObjectCreated]:
-    for record in records:
+    created: list[ObjectCreated] = []
+    malformed: list[str] = []
+    for record in list(records(parse_json(body))):
         try:
-            if not record["eventName"].startswith(_CREATED):
-                continue
-            stored = record["s3"]["object"]
-            event = ObjectCreated(
-                bucket=record["s3"]["bucket"]["name"],
-                source=ObjectVersion(
-                    key=unquote_plus(stored["key"], errors="strict"),
-                    etag=stored["eTag"].strip('"'),
-                    size_bytes=int(stored.get("size", 0)),
-                    version=stored.get("versionId"),
-                ),
-            )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InvalidMessageError(f"a storage event's record lacks or garbles {error}") from error
-        yield event
+            event = read_record(record)
+        except InvalidMessageError as error:
+            malformed.append(str(error))
+            continue
+        if event is not None:
+            created.append(event)
+    return Notification(tuple(created), tuple(malformed))

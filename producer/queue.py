@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import time
+from base64 import b64encode
+from collections import Counter
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import redis
 import structlog
-from celery.exceptions import OperationalError as CeleryOperationalError
-from kombu.exceptions import OperationalError
 
 from config.broker import QUEUE_NAME, make_celery
 from config.counters import RunCounters
 from config.errors import BrokerUnavailableError
 from config.jobs import TASK_NAME
+from producer.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from config.jobs import Job
     from config.settings import Settings
+    from producer.checkpoint import Plan
 
 _POLL_S = 1.0
+_SOCKET_TIMEOUT_S = 20
+_CONNECT_TIMEOUT_S = 5
+_PERSISTENT = 2
+"""AMQP's delivery mode of messages that survive a restart of the broker."""
 _log = structlog.get_logger(__name__)
 
 
@@ -29,9 +39,18 @@ class JobQueue:
     def __init__(self, settings: Settings) -> None:
         self._app = make_celery(settings)
         self._limits = settings.producer
-        self._key = f"{settings.broker.key_prefix}{QUEUE_NAME}"
-        self._redis = redis.Redis.from_url(settings.broker.url.get_secret_value())
-        self.counters = RunCounters(self._redis, settings.broker.key_prefix)
+        self._prefix = settings.broker.key_prefix
+        self._key = f"{self._prefix}{QUEUE_NAME}"
+        self._redis = redis.Redis.from_url(
+            settings.broker.url.get_secret_value(),
+            socket_timeout=_SOCKET_TIMEOUT_S,
+            socket_connect_timeout=_CONNECT_TIMEOUT_S,
+        )
+        self.counters = RunCounters(self._redis, self._prefix)
+
+    def checkpoint(self, plan: Plan) -> Checkpoint:
+        """Return the checkpoint of a backfill, which stands beside the queue."""
+        return Checkpoint(self._redis, self._prefix, plan)
 
     def enqueue(self, job: Job) -> None:
         """Queue one job and count it in its run.
@@ -39,23 +58,55 @@ class JobQueue:
         Raises:
             BrokerUnavailableError: The broker did not take it.
         """
-        try:
-            self._app.send_task(TASK_NAME, kwargs=job.to_message())
-            self.counters.add(job.run, job.output, enqueued=1)
-        except (OperationalError, CeleryOperationalError, redis.RedisError) as error:
-            raise BrokerUnavailableError(f"{job.key!r} could not be queued: {error}") from error
+        self.publish([job])
 
-    def wait_for_room(self) -> None:
+    def publish(self, jobs: Sequence[Job], checkpoint: Checkpoint | None = None, position: str = "") -> None:
+        """Queue jobs in their order, count them in their runs and move a checkpoint, all in one transaction.
+
+        With a checkpoint it does no harm to try again after an error, even if only the broker's answer was lost.
+
+        Args:
+            jobs: At least one.
+            checkpoint: What is moved.
+            position: To where: the position of the last of the jobs.
+
+        Raises:
+            BrokerUnavailableError: The broker did not take them, or its answer was lost.
+            ConfigurationError: Another producer has taken over the checkpoint.
+        """
+        try:
+            with self._redis.pipeline(transaction=True) as together:
+                taken = checkpoint is not None and checkpoint.watch(together)
+                if not taken:
+                    together.multi()
+                    together.lpush(self._key, *map(self._message, jobs))
+                    counters = RunCounters(together, self._prefix)
+                    for (run, output), amount in Counter((job.run, job.output) for job in jobs).items():
+                        counters.add(run, output, enqueued=amount)
+                    if checkpoint:
+                        checkpoint.advance(together, position, len(jobs))
+                    together.execute()
+        except redis.RedisError as error:
+            raise BrokerUnavailableError(f"{jobs[0].key!r} could not be queued: {error}") from error
+        if checkpoint:
+            checkpoint.confirm()
+
+    def wait_for_room(self) -> int:
         """Return at once below the high-water mark; else wait until workers have drawn it to the low-water mark.
+
+        Returns:
+            How many jobs there is room for, at least one.
 
         Raises:
             BrokerUnavailableError: The broker does not answer.
         """
-        if self.waiting() < self._limits.high_water:
-            return
-        _log.info("queue full", high_water=self._limits.high_water, resume_at=self._limits.low_water)
-        while self.waiting() > self._limits.low_water:
-            time.sleep(_POLL_S)
+        waiting = self.waiting()
+        if waiting >= self._limits.high_water:
+            _log.info("queue full", high_water=self._limits.high_water, resume_at=self._limits.low_water)
+            while waiting > self._limits.low_water:
+                time.sleep(_POLL_S)
+                waiting = self.waiting()
+        return self._limits.high_water - waiting
 
     def waiting(self) -> int:
         """Jobs that no worker has taken yet."""
@@ -63,3 +114,27 @@ class JobQueue:
             return int(self._redis.llen(self._key))
         except redis.RedisError as error:
             raise BrokerUnavailableError(f"the broker does not answer: {error}") from error
+
+    def _message(self, job: Job) -> str:
+        """Put a job into words as Celery's own sender does.
+
+        Celery cannot send in a transaction of ours. The body is Celery's; what is wrapped around it for Redis is its
+        message protocol, version 2: a list of JSON envelopes whose bodies are in base64.
+        """
+        headers, properties, body, _ = self._app.amqp.as_task_v2(
+            str(uuid4()), TASK_NAME, kwargs=job.to_message(), argsrepr="()", kwargsrepr=repr({"key": job.key})
+        )
+        return json.dumps({
+            "body": b64encode(json.dumps(body).encode()).decode(),
+            "content-encoding": "utf-8",
+            "content-type": "application/json",
+            "headers": headers,
+            "properties": {
+                **properties,
+                "delivery_mode": _PERSISTENT,
+                "delivery_info": {"exchange": "", "routing_key": QUEUE_NAME},
+                "priority": 0,
+                "body_encoding": "base64",
+                "delivery_tag": str(uuid4()),
+            },
+        })  # fmt: skip

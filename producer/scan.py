@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from config.errors import StorageUnavailableError
+from config.errors import InvalidMessageError, StorageUnavailableError
 from config.jobs import Job
 from producer.candidates import is_candidate
 
@@ -29,11 +29,45 @@ _PRUNE_MIN = 10_000
 """Versions remembered before it pays to forget some."""
 
 
-def scan(store: ObjectStore, route: Route, recipe: Recipe, run: str) -> Iterator[Job]:
-    """Yield a job for every image under the route's source, by key, in constant memory."""
-    for source in store.list(route.source_place.prefix):
-        if is_candidate(source):
-            yield Job.of(route, recipe, source, run=run)
+def job_of(route: Route, recipe: Recipe, source: ObjectVersion, run: str) -> Job | None:
+    """Return the job of an object, or say in the log why it can have none: its key is no Unicode, for instance."""
+    try:
+        return Job.of(route, recipe, source, run=run)
+    except (InvalidMessageError, ValueError) as error:  # pydantic's own error is a ValueError
+        _log.warning("passed over", key=source.key, reason=str(error))
+        return None
+
+
+def in_order(listing: Iterator[ObjectVersion]) -> Iterator[ObjectVersion]:
+    """Pass a listing on, as long as its keys come in order: who goes on after a key relies on that.
+
+    Raises:
+        StorageUnavailableError: They do not.
+    """
+    last = ""
+    for found in listing:
+        if found.key < last:
+            raise StorageUnavailableError(f"the store lists {found.key!r} after {last!r}, which is not in order")
+        last = found.key
+        yield found
+
+
+def scan(store: ObjectStore, route: Route, recipe: Recipe, run: str, *, start_after: str = "") -> Iterator[Job]:
+    """Yield a job for every image under the route's source, by key, in constant memory.
+
+    Args:
+        store: The source's bucket.
+        route: Where to look, and where results go.
+        recipe: How to encode.
+        run: In whose counters the jobs appear.
+        start_after: Only keys that sort after this one.
+
+    Raises:
+        SemjpegError: As `ObjectStore.list`.
+    """
+    for source in in_order(store.list(route.source_place.prefix, start_after=start_after)):
+        if is_candidate(source) and (job := job_of(route, recipe, source, run)):
+            yield job
 
 
 @dataclass
@@ -61,7 +95,8 @@ class Follower:
             if (horizon is None or written >= horizon) and is_candidate(source) and self._unseen(source, written):
                 if len(self._recent) >= self._prune_at:
                     self._prune(newest)
-                yield Job.of(self.route, self.recipe, source, run=self.run)
+                if job := job_of(self.route, self.recipe, source, self.run):
+                    yield job
         if newest:
             self._prune(newest)
         self._newest = newest  # only now: after a listing that broke off, the next one looks as far back as this did

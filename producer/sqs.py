@@ -11,42 +11,58 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-from config.errors import BrokerUnavailableError, ConfigurationError, InvalidMessageError, StorageUnavailableError
+from config.errors import ConfigurationError, InvalidMessageError, SemjpegError, StorageUnavailableError
+from producer.polling import meanwhile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from threading import Event
 
     from types_boto3_sqs.type_defs import MessageTypeDef
 
     from config.settings import Settings
-    from producer.queue import JobQueue
-    from producer.routing import Router
+    from producer.intake import Intake
 
 LONG_POLL_S = 20
 """SQS's longest wait for a message, which costs the fewest requests."""
+VISIBILITY_S = 60
+"""For so long a message that was taken is hidden from other pollers; asked for with each request, whatever the queue's
+own setting, and extended while the message is being worked on."""
 _BATCH = 10
 """SQS's limit on messages in one answer."""
-_FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 30.0
 _FIRST_SERVER_ERROR = 500
+_THROTTLED = frozenset({"RequestThrottled", "Throttling", "ThrottlingException", "TooManyRequestsException"})
+_RECEIPT_OUT_OF_DATE = frozenset({"InvalidParameterValue", "ReceiptHandleIsInvalid"})
+"""Answers to a deletion after the message has come to another poller."""
 _log = structlog.get_logger(__name__)
 
 
 class SqsPoller:
-    """Takes notifications from a queue and enqueues their jobs.
+    """Takes notifications from a queue and has their jobs queued.
 
     A notification is deleted after its jobs are queued, so one that a dying poller held comes again. A malformed one
     is logged and deleted: it would come again for ever.
     """
 
-    def __init__(self, settings: Settings, router: Router, queue: JobQueue, *, long_poll_s: int = LONG_POLL_S) -> None:
+    def __init__(
+        self, settings: Settings, intake: Intake, *, long_poll_s: int = LONG_POLL_S, visibility_s: int = VISIBILITY_S
+    ) -> None:
+        """Connect.
+
+        Args:
+            settings: Names the queue and says how to reach it.
+            intake: Queues the jobs.
+            long_poll_s: How long one request waits for messages.
+            visibility_s: For how long a message that was taken is hidden, before it is extended.
+
+        Raises:
+            ConfigurationError: No queue is named, or the endpoint is no URL.
+        """
         if not settings.sqs.queue_url:
             raise ConfigurationError("sqs.queue_url is not set: nothing says where notifications arrive")
         self._url = settings.sqs.queue_url
-        self._router = router
-        self._queue = queue
+        self._intake = intake
         self._long_poll_s = long_poll_s
+        self._visibility_s = visibility_s
         try:
             self._client = boto3.client(
                 "sqs",
@@ -61,67 +77,80 @@ class SqsPoller:
         except (BotoCoreError, ValueError) as error:
             raise ConfigurationError(f"sqs: {error}") from error
 
-    def run(self, stop: Event) -> None:
-        """Poll until `stop` is set. A queue or a broker that is away is asked again, with growing pauses.
-
-        Raises:
-            ConfigurationError: The queue does not exist or refuses the credentials.
-        """
-        pause_s = _FIRST_PAUSE_S
-        while not stop.is_set():
-            try:
-                self.poll_once()
-                pause_s = _FIRST_PAUSE_S
-            except (BrokerUnavailableError, StorageUnavailableError) as error:
-                _log.warning("polling paused", reason=str(error), pause_s=pause_s)
-                stop.wait(pause_s)
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-
     def poll_once(self) -> int:
-        """Wait for notifications, enqueue their jobs, delete them.
+        """Wait for notifications, have their jobs queued, delete them.
 
         Returns:
             The number of jobs queued.
 
         Raises:
-            StorageUnavailableError: The queue cannot be reached.
+            ConfigurationError: The queue does not exist or refuses the credentials.
+            StorageUnavailableError: The queue, or a store that had to be asked, cannot be reached.
             BrokerUnavailableError: The broker took not all jobs; their notifications come again.
         """
-        self._queue.wait_for_room()
+        held = {message["ReceiptHandle"]: message["Body"] for message in self._receive()}
+        if not held:
+            return 0
         queued = 0
-        for message in self._receive():
-            try:
-                for job in self._router.jobs(message["Body"]):
-                    self._queue.enqueue(job)
-                    queued += 1
-                    _log.info("queued", key=job.key, run=job.run)
-            except InvalidMessageError as error:
-                _log.error("notification dropped", reason=str(error))
-            self._delete(message["ReceiptHandle"])
+        with meanwhile(lambda: self._extend(list(held)), self._visibility_s / 3):
+            for receipt, body in list(held.items()):
+                try:
+                    queued += self._intake.take(body).queued
+                except InvalidMessageError as error:
+                    _log.error("notification dropped", reason=str(error))
+                del held[receipt]
+                self._delete(receipt)
         return queued
 
     def _receive(self) -> list[MessageTypeDef]:
-        with _translated(self._url):
+        with self._translated():
             answer = self._client.receive_message(
-                QueueUrl=self._url, MaxNumberOfMessages=_BATCH, WaitTimeSeconds=self._long_poll_s
+                QueueUrl=self._url,
+                MaxNumberOfMessages=_BATCH,
+                WaitTimeSeconds=self._long_poll_s,
+                VisibilityTimeout=self._visibility_s,
             )
         return answer.get("Messages", [])
 
+    def _extend(self, receipts: list[str]) -> None:
+        """Hide messages for another while. One that comes to a second poller does no harm, so failure is only told."""
+        if not receipts:
+            return
+        try:
+            with self._translated():
+                answer = self._client.change_message_visibility_batch(
+                    QueueUrl=self._url,
+                    Entries=[
+                        {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": self._visibility_s}
+                        for number, receipt in enumerate(receipts)
+                    ],
+                )
+        except SemjpegError as error:
+            _log.warning("visibility not extended", reason=str(error))
+            return
+        for failure in answer.get("Failed", []):
+            _log.warning("visibility not extended", reason=failure.get("Message", failure["Code"]))
+
     def _delete(self, receipt: str) -> None:
-        with _translated(self._url):
-            self._client.delete_message(QueueUrl=self._url, ReceiptHandle=receipt)
+        with self._translated():
+            try:
+                self._client.delete_message(QueueUrl=self._url, ReceiptHandle=receipt)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") not in _RECEIPT_OUT_OF_DATE:
+                    raise
+                _log.warning("notification comes again", reason=str(error))
 
-
-@contextmanager
-def _translated(url: str) -> Iterator[None]:
-    """Raise boto3's errors as ours."""
-    try:
-        yield
-    except ClientError as error:
-        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _FIRST_SERVER_ERROR:
-            raise StorageUnavailableError(f"{url}: {error}") from error
-        raise ConfigurationError(f"{url}: {error}") from error
-    except (BotoConnectionError, HTTPClientError) as error:
-        raise StorageUnavailableError(f"{url}: {error}") from error
-    except BotoCoreError as error:
-        raise ConfigurationError(f"{url}: {error}") from error
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise boto3's errors as ours."""
+        try:
+            yield
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if status >= _FIRST_SERVER_ERROR or error.response.get("Error", {}).get("Code") in _THROTTLED:
+                raise StorageUnavailableError(f"{self._url}: {error}") from error
+            raise ConfigurationError(f"{self._url}: {error}") from error
+        except (BotoConnectionError, HTTPClientError) as error:
+            raise StorageUnavailableError(f"{self._url}: {error}") from error
+        except BotoCoreError as error:
+            raise ConfigurationError(f"{self._url}: {error}") from error

@@ -1,6 +1,6 @@
 """Object stores behind one narrow interface: S3 and a folder on this machine."""
 
-from storage.base import ObjectStore
+from storage.base import ABSENT, ObjectStore
 from storage.opening import Stores
 
-__all__ = ["ObjectStore", "Stores"]
+__all__ = ["ABSENT", "ObjectStore", "Stores"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from config.objects import ObjectVersion
+
+ABSENT: Final = ""
+"""The entity tag of what does not exist."""
 
 
 class ObjectStore(Protocol):
@@ -36,8 +39,29 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def put(self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None) -> None:
-        """Write an object, whole or not at all. Metadata is ASCII, up to 2 KB."""
+    def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+        expects: str | None = None,
+    ) -> None:
+        """Write an object, whole or not at all.
+
+        Args:
+            key: The whole key.
+            data: The content.
+            content_type: Its media type.
+            metadata: ASCII, up to 2 KB.
+            expects: Write only where the object has this entity tag, or where there is none if this is `ABSENT`. No
+                other writer comes between, unless the store is one that does not know such conditions: it writes in
+                any case.
+
+        Raises:
+            OvertakenError: Something else stands there than was expected.
+        """
         ...
 
     def delete(self, key: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import heapq
 import json
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +16,12 @@ from config.errors import (
     ForbiddenError,
     ObjectChangedError,
     ObjectMissingError,
+    OvertakenError,
     StorageUnavailableError,
     TooLargeError,
 )
 from config.objects import ObjectVersion
+from storage.base import ABSENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,9 +50,8 @@ class LocalStore:
                 stored = json.loads(self._metadata_path(key).read_text())
             except FileNotFoundError:
                 return found
-            if stored["etag"] != found.etag:
-                return found
-            return ObjectVersion(found.key, found.etag, found.size_bytes, None, found.modified, stored["metadata"])
+            metadata = stored.get(found.etag, {})
+            return ObjectVersion(found.key, found.etag, found.size_bytes, None, found.modified, metadata)
 
     def get(self, key: str, *, max_bytes: int, etag: str | None = None) -> bytes:
         """See `ObjectStore.get`."""
@@ -65,14 +67,27 @@ class LocalStore:
             raise ObjectChangedError(f"{path} was overwritten after it was queued")
         return data
 
-    def put(self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None) -> None:
+    def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+        expects: str | None = None,
+    ) -> None:
         """See `ObjectStore.put`. The content type is left to the key's suffix."""
         del content_type
-        with self._translated(key):
-            self._replace(self._path(key), data)
-            if metadata:
-                record = {"etag": _describe(self._path(key), key).etag, "metadata": dict(metadata)}
-                self._replace(self._metadata_path(key), json.dumps(record).encode())
+        with self._translated(key), self._staged(data) as staged:
+            path, etag = self._path(key), _etag(staged.stat())
+            with self._writing():
+                before = _tag_of(path)
+                if expects is not None and expects != before:
+                    raise OvertakenError(f"{path} was written by another")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if metadata:
+                    self._describe_both(key, before, {etag: dict(metadata)})
+                staged.replace(path)
 
     def delete(self, key: str) -> None:
         """See `ObjectStore.delete`."""
@@ -91,11 +106,21 @@ class LocalStore:
                 except FileNotFoundError:
                     continue
 
-    def _replace(self, path: Path, data: bytes) -> None:
-        """Write beside, then rename: a reader sees the old file or the new one."""
+    def _describe_both(self, key: str, before: str, described: dict[str, dict[str, str]]) -> None:
+        """Write the metadata of the content that will be, and keep that of the content that still is."""
+        path = self._metadata_path(key)
+        with suppress(FileNotFoundError):
+            known = json.loads(path.read_text())
+            described |= {tag: known[tag] for tag in known if tag == before}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._staged(json.dumps(described).encode()) as staged:
+            staged.replace(path)
+
+    @contextmanager
+    def _staged(self, data: bytes) -> Iterator[Path]:
+        """Write a file that is to be renamed: a reader sees the old content or the new one."""
         staging = self._root / _HIDDEN / "incomplete"
         staging.mkdir(parents=True, exist_ok=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=staging)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -103,10 +128,16 @@ class LocalStore:
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
+            yield Path(name)
+        finally:
             Path(name).unlink(missing_ok=True)
-            raise
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Let one writer at a time look and rename, of all threads and processes of this machine."""
+        with (self._root / _HIDDEN / "lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _path(self, key: str) -> Path:
         if "\0" in key or key.startswith((_HIDDEN, "/")):
@@ -172,6 +203,14 @@ def _describe(path: Path, key: str) -> ObjectVersion:
 
 def _etag(status: os.stat_result) -> str:
     return f"{status.st_mtime_ns:x}-{status.st_size:x}"
+
+
+def _tag_of(path: Path) -> str:
+    """Return the entity tag of what stands at a path."""
+    try:
+        return _etag(path.stat())
+    except FileNotFoundError:
+        return ABSENT
 
 
 def _sorted_names(folder: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from config.errors import ForbiddenError
 from storage.local import LocalStore
-from storage.s3 import S3Store, make_client
+from storage.s3 import Abilities, S3Store, make_client
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -20,6 +20,7 @@ class Stores:
     def __init__(self, settings: Settings, max_connections: int = 10) -> None:
         self._local_root = settings.storage.local_root
         self._client = make_client(settings.s3, max_connections)
+        self._abilities = Abilities()
 
     def open(self, bucket: str) -> ObjectStore:
         """Return the bucket; whether it exists shows when it is used.
@@ -31,7 +32,7 @@ class Stores:
             ForbiddenError: A folder outside `storage.local_root`.
         """
         if not bucket.startswith("file://"):
-            return S3Store(self._client, bucket)
+            return S3Store(self._client, bucket, self._abilities)
         folder = Path(bucket.removeprefix("file://")).resolve()
         if self._local_root is None or not folder.is_relative_to(self._local_root.resolve()):
             raise ForbiddenError(f"{bucket} does not lie in storage.local_root ({self._local_root})")

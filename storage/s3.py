@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import boto3
+import structlog
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -23,14 +26,16 @@ from config.errors import (
     ForbiddenError,
     ObjectChangedError,
     ObjectMissingError,
+    OvertakenError,
     SemjpegError,
     StorageUnavailableError,
     TooLargeError,
 )
 from config.objects import ObjectVersion
+from storage.base import ABSENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from types_boto3_s3.client import S3Client
 
@@ -41,6 +46,21 @@ _MISSING = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
 _FORBIDDEN = {"401", "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
 _THROTTLED = {"429", "RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests"}
 _FIRST_SERVER_ERROR = 500
+_OVERTAKEN = {"409", "412", "ConditionalRequestConflict", "OperationAborted", "PreconditionFailed"}
+_UNKNOWN = {"501", "NotImplemented"}
+
+_log = structlog.get_logger(__name__)
+
+
+class _UnknownConditionError(Exception):
+    """The store does not know conditions on writes."""
+
+
+@dataclass(slots=True)
+class Abilities:
+    """What a store of the protocol has turned out not to know; shared by all of its buckets."""
+
+    conditional_put: bool = True
 
 
 def make_client(settings: S3Settings, max_connections: int = 10) -> S3Client:
@@ -75,9 +95,10 @@ def make_client(settings: S3Settings, max_connections: int = 10) -> S3Client:
 class S3Store:
     """One bucket of an S3 store."""
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
+    def __init__(self, client: S3Client, bucket: str, abilities: Abilities) -> None:
         self._client = client
         self._bucket = bucket
+        self._abilities = abilities
 
     def head(self, key: str) -> ObjectVersion | None:
         """See `ObjectStore.head`."""
@@ -111,12 +132,53 @@ class S3Store:
             raise StorageUnavailableError(f"{self._name(key)} ended after {len(data)} of {length} bytes")
         return data
 
-    def put(self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None) -> None:
+    def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+        expects: str | None = None,
+    ) -> None:
         """See `ObjectStore.put`."""
+        write = partial(
+            self._client.put_object,
+            Bucket=self._bucket,
+            Key=key,
+            Body=data,
+            ContentType=content_type,
+            Metadata=metadata or {},
+        )
+        if expects is not None and self._abilities.conditional_put:
+            try:
+                self._put_where(write, key, expects)
+            except _UnknownConditionError:
+                self._abilities.conditional_put = False
+                _log.warning("the store knows no conditional puts: what was checked just before must do")
+            else:
+                return
         with self._translated(key):
-            self._client.put_object(
-                Bucket=self._bucket, Key=key, Body=data, ContentType=content_type, Metadata=metadata or {}
-            )
+            write()
+
+    def _put_where(self, write: Callable[..., object], key: str, expects: str) -> None:
+        """Write on a condition.
+
+        Raises:
+            OvertakenError: It does not hold.
+            _UnknownConditionError: The store does not know conditions on writes.
+        """
+        condition = {"IfNoneMatch": "*"} if expects == ABSENT else {"IfMatch": f'"{expects}"'}
+        with self._translated(key):
+            try:
+                write(**condition)
+            except ClientError as error:
+                code = error.response.get("Error", {}).get("Code", "")
+                if code in _UNKNOWN:
+                    raise _UnknownConditionError from error
+                if code in _OVERTAKEN or (code == "NoSuchKey" and expects != ABSENT):
+                    raise OvertakenError(f"{self._name(key)} was written by another") from error
+                raise
 
     def delete(self, key: str) -> None:
         """See `ObjectStore.delete`."""

@@ -13,18 +13,14 @@ from kombu.exceptions import OperationalError
 
 from config.broker import make_celery
 from config.errors import (
-    EncodingError,
     InvalidMessageError,
     JobInFlightError,
-    ObjectChangedError,
-    ObjectMissingError,
     RetryableError,
     SemjpegError,
-    StorageUnavailableError,
 )
 from config.jobs import TASK_NAME, Job
+from worker.attempt import attempt
 from worker.outcome import Outcome, Status
-from worker.pipeline import process
 from worker.publish import as_json
 from worker.records import failure_record
 
@@ -34,13 +30,15 @@ if TYPE_CHECKING:
     from worker.node import Node
 
 _FIRST_RETRY_S = 1.0
-_LONGEST_RETRY_S = 60.0
+_LONGEST_RETRY_S = 30.0
+"""Nor is it longer than half of the broker's visibility timeout: a task that waits gives no sign of life."""
+
+_LOOK_AGAIN_S = 5.0
+"""How long a task waits, at most, before it looks again whether another worker is done with the same job."""
+
 _LAST_DOUBLING = 10
 _KEPT_ASIDE = 1000
 """Malformed messages are kept for a person to look at, the newest so many."""
-
-_MOST_REPLACEMENTS = 3
-"""How often one attempt turns to a newer version of its source."""
 
 _log = structlog.get_logger(__name__)
 
@@ -52,10 +50,15 @@ def make_worker(node: Node) -> Celery:
     @app.task(name=TASK_NAME, bind=True, max_retries=None)  # type: ignore[untyped-decorator]  # celery has no types
     def compress(task: Task, **fields: Any) -> None:
         try:
-            _guard(task, fields, node)
+            with node.heartbeat.message(task.request.properties.get("delivery_tag")):
+                _guard(task, fields, node)
         except (redis.RedisError, OperationalError) as error:
             _log.warning("given back", reason=str(error))
             raise Reject(str(error), requeue=True) from error
+        except Reject as error:
+            # Celery drops a task that is to be tried again where the broker does not take it: nothing may be lost
+            _log.warning("given back", reason=str(error.reason))
+            raise Reject(error.reason, requeue=True) from error
 
     return app
 
@@ -80,50 +83,34 @@ def _take(task: Task, fields: dict[str, Any], node: Node) -> None:
         return
     with structlog.contextvars.bound_contextvars(run=job.run, bucket=job.bucket, key=job.key):
         retries = int(task.request.retries)
+        ended: Outcome | SemjpegError
         try:
-            outcome = _attempt(job, node)
-            _log.info(str(outcome.status), bytes_in=outcome.bytes_in, bytes_out=outcome.bytes_out)
-        except JobInFlightError as error:
-            raise task.retry(exc=error, countdown=_pause_s(retries)) from error
+            job, ended = attempt(job, node)
+        except JobInFlightError:
+            # to wait for another worker is no failed attempt, so it is not counted as one
+            task.apply_async(kwargs=fields, countdown=_pause_s(_LAST_DOUBLING, _LOOK_AGAIN_S), retries=retries)
+            return
         except RetryableError as error:
             if retries < node.settings.worker.max_retries:
                 _log.warning("retry", code=error.code, reason=str(error), attempt=retries + 1)
-                raise task.retry(exc=error, countdown=_pause_s(retries)) from error
-            outcome = _fail(task, job, node, error)
-        except SemjpegError as error:
-            outcome = _fail(task, job, node, error)
-        _count(job, node, outcome)
-
-
-def _attempt(job: Job, node: Node) -> Outcome:
-    """Do a job, or in its stead the job of a version that has replaced its own."""
-    for _ in range(_MOST_REPLACEMENTS):
-        try:
-            return process(job, node)
-        except ObjectChangedError:
-            newest = node.stores.open(job.bucket).head(job.key)
-            if newest is None:
-                raise ObjectMissingError("was removed after it was queued") from None
-            job = job.model_copy(update={"etag": newest.etag, "size": newest.size_bytes, "version": newest.version})
-        except SemjpegError:
-            raise
-        except MemoryError as error:
-            raise EncodingError("needs more memory than this worker has") from error
-        except Exception as error:
-            _log.exception("defect")
-            raise EncodingError(f"met a defect in semjpeg: {type(error).__name__}: {error}") from error
-    raise StorageUnavailableError("is overwritten faster than it can be read")
+                raise task.retry(exc=error, countdown=_pause_s(retries, node.heartbeat.lease_s)) from error
+            ended = error
+        if isinstance(ended, SemjpegError):
+            ended = _fail(task, job, node, ended)
+        else:
+            _log.info(str(ended.status), bytes_in=ended.bytes_in, bytes_out=ended.bytes_out)
+        _count(job, node, ended)
 
 
 def _fail(task: Task, job: Job, node: Node, error: SemjpegError) -> Outcome:
     """Record a failure. While not even the record can be written the task stays alive, however long that takes."""
     retries = int(task.request.retries)
-    record = failure_record(job, error, attempts=retries + 1)
+    record = failure_record(job, error, job.identity(node.maps.model.sha256), attempts=retries + 1)
     try:
         store = node.stores.open(job.output_place.bucket)
         store.put(job.result_keys.failure, as_json(record), content_type="application/json")
     except RetryableError as away:
-        raise task.retry(exc=away, countdown=_pause_s(retries)) from away
+        raise task.retry(exc=away, countdown=_pause_s(retries, node.heartbeat.lease_s)) from away
     except SemjpegError as refused:
         _put_aside(node, job.to_message(), refused)
     _log.error("failed", code=error.code, reason=str(error))
@@ -162,7 +149,7 @@ def _put_aside(node: Node, fields: dict[str, Any], error: Exception) -> None:
     node.redis.ltrim(name, 0, _KEPT_ASIDE - 1)
 
 
-def _pause_s(retries: int) -> float:
+def _pause_s(retries: int, most_s: float) -> float:
     """Exponential back-off with full jitter, so that workers do not come back all at once."""
-    longest = min(_LONGEST_RETRY_S, _FIRST_RETRY_S * 2.0 ** min(retries, _LAST_DOUBLING))
+    longest = min(_LONGEST_RETRY_S, most_s, _FIRST_RETRY_S * 2.0 ** min(retries, _LAST_DOUBLING))
     return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing

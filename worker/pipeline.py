@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import codec
-from worker.claim import claim
 from worker.decode import decode
 from worker.encode import encode
 from worker.fetch import fetch
 from worker.measure import measure, measure_full
+from worker.memory import bytes_to_fetch, bytes_to_process
 from worker.outcome import Outcome, Status
 from worker.probe import probe
 from worker.publish import is_done, publish
-from worker.records import Finished, metrics_record
+from worker.records import Finished
 from worker.stages import Stages
 from worker.verify import verify
 
 if TYPE_CHECKING:
     from config.jobs import Job
+    from worker.claim import Claim
+    from worker.memory import Share
     from worker.node import Node
-
-_LEASE_MARGIN_S = 120.0
-"""A claim outlives the deadline: the stage in which the time ran out may still be at work."""
 
 
 def process(job: Job, node: Node) -> Outcome:
@@ -33,41 +33,54 @@ def process(job: Job, node: Node) -> Outcome:
         ObjectChangedError: The source was overwritten; its newest version is another job.
         PermanentError: There will be no result; the message says what is wrong with the object.
     """
-    limits = node.settings.limits
     identity = job.identity(node.maps.model.sha256)
-    claim_name = f"{node.settings.broker.key_prefix}claim:{identity}"
-    with claim(node.redis, claim_name, limits.deadline_s + _LEASE_MARGIN_S):
-        output = node.stores.open(job.output_place.bucket)
-        if is_done(output, job, identity):
+    with node.claims.hold(identity) as claim:
+        if is_done(node.stores.open(job.output_place.bucket), job, identity):
             return Outcome(Status.UNCHANGED)
-        stages = Stages(limits.deadline_s)
-        with stages.stage("fetch"):
-            data = fetch(node.stores.open(job.bucket), job, limits)
-        with stages.stage("probe"):
-            source = probe(data, limits)
-        with stages.stage("decode"):
-            picture = decode(source)
-        with stages.stage("map"):
-            importance = node.maps.map_of(picture.pixels)
-        with stages.stage("encode"):
-            result = encode(source, picture, importance, job.recipe)
-        with stages.stage("verify"):
-            decoded = verify(result.data, picture, limits)
-        with stages.stage("metrics"):
-            metrics = measure(picture, decoded, importance)
-        with stages.stage("full_metrics"):
-            metrics |= measure_full(job, picture, decoded, node.settings.metrics)
-        with stages.stage("libjpeg"):
-            quality = job.recipe.libjpeg_quality
-            libjpeg_bytes = None if quality is None else codec.libjpeg_bytes(picture.pixels, quality)
-        seconds = {**stages.seconds, "total": stages.elapsed_s}
-        finished = Finished(identity, node.maps.model.sha256, source, result, libjpeg_bytes, metrics, seconds)
-        with stages.stage("publish"):
-            publish(output, job, identity, result.data, metrics_record(job, finished), importance)
-        return Outcome(
-            Status.DONE,
-            bytes_in=len(data),
-            bytes_out=len(result.data),
-            libjpeg_bytes=libjpeg_bytes or 0,
-            pixels=source.width * source.height,
-        )
+        stages = Stages(node.settings.limits.deadline_s)
+        with ExitStack() as memory:
+            with stages.waiting():
+                share = memory.enter_context(node.memory.share(bytes_to_fetch(job, node.settings.limits)))
+            return _compress(job, node, claim, stages, share)
+
+
+def _compress(job: Job, node: Node, claim: Claim, stages: Stages, share: Share) -> Outcome:
+    """Make and publish the result. All that it takes much memory for is gone when it returns."""
+    limits = node.settings.limits
+    origin, output = node.stores.open(job.bucket), node.stores.open(job.output_place.bucket)
+    with stages.stage("fetch"):
+        data = fetch(origin, job, limits)
+    with stages.stage("probe"):
+        source = probe(data, limits)
+    with stages.waiting():
+        share.grow(bytes_to_process(job, source, node.settings.metrics))
+    with stages.stage("decode"):
+        picture = decode(source)
+    with stages.stage("map"):
+        importance = node.maps.map_of(picture.pixels)
+    with stages.stage("encode"):
+        result = encode(source, picture, importance, job.recipe)
+    with stages.stage("verify"):
+        decoded = verify(result.data, picture, limits)
+    with stages.stage("metrics"):
+        metrics = measure(picture, decoded, importance)
+    with stages.stage("full_metrics"):
+        metrics |= measure_full(job, picture, decoded, node.settings.metrics)
+    with stages.stage("libjpeg"):
+        quality = job.recipe.libjpeg_quality
+        libjpeg_bytes = None if quality is None else codec.libjpeg_bytes(picture.pixels, quality)
+    model = node.maps.model.sha256
+    seconds = {**stages.seconds, "total": stages.elapsed_s}
+    finished = Finished(job.identity(model), model, source, result, libjpeg_bytes, metrics, seconds)
+    with stages.stage("publish"):
+        claim.check()
+        written = publish(output, origin, job, finished, importance)
+    if not written:
+        return Outcome(Status.UNCHANGED)
+    return Outcome(
+        Status.DONE,
+        bytes_in=len(data),
+        bytes_out=len(result.data),
+        libjpeg_bytes=libjpeg_bytes or 0,
+        pixels=source.width * source.height,
+    )

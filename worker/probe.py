@@ -23,8 +23,10 @@ JPEG that carries a second view or a gain map is opened by `JPEG` and then bears
 
 Image.MAX_IMAGE_PIXELS = None  # `LimitSettings.max_pixels` holds instead, as an error that names the picture
 
-UNDECODABLE = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, EOFError, struct.error)
-"""What Pillow's decoders raise for content that they cannot make sense of."""
+UNDECODABLE = (
+    OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, EOFError, RuntimeError, struct.error,
+)  # fmt: skip
+"""What Pillow's decoders raise for content that they cannot make sense of; AVIF's raises `RuntimeError`."""
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
 """First bytes that no other kind of file has."""

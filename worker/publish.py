@@ -14,19 +14,32 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
-from config.errors import OutputTakenError
+from config.errors import ObjectChangedError, OutputTakenError, OvertakenError
+from config.jobs import JOB_FIELD
+from storage import ABSENT
+from worker.records import metrics_record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from config.jobs import Job
+    from config.objects import ObjectVersion
     from storage import ObjectStore
+    from worker.records import Finished
 
-JOB_FIELD = "semjpeg-job"
-"""User metadata of every result: the identity of the job that made it."""
+    Map = NDArray[np.float32]
 
 _SOURCE_FIELD = "semjpeg-source"
 """User metadata of every result: the URL-encoded key of its source."""
+
+_ETAG_FIELD = "semjpeg-etag"
+"""User metadata of every result: the URL-encoded entity tag of the source version that it shows."""
+
+_MODIFIED_FIELD = "semjpeg-modified"
+"""User metadata of every result: when that version was written, by the store's clock, in ISO 8601."""
+
+_MOST_LOOKS = 5
+"""How often one attempt looks again after another writer was faster."""
 
 _MAX_METADATA_BYTES = 1024
 
@@ -45,17 +58,67 @@ def is_done(store: ObjectStore, job: Job, identity: str) -> bool:
     return found.metadata[JOB_FIELD] == identity
 
 
-def publish(
-    store: ObjectStore, job: Job, identity: str, data: bytes, record: dict[str, Any], importance: NDArray[np.float32]
-) -> None:
-    """Write map (where the recipe keeps it), record and JPEG, and remove the record of an earlier failure."""
+def publish(output: ObjectStore, source: ObjectStore, job: Job, finished: Finished, importance: Map) -> bool:
+    """Write map (where the recipe keeps it), record and JPEG, and remove the record of an earlier failure.
+
+    What stands at each key is looked at first, then whether the source still is what it was, and then each object is
+    written only if it still stands as it was seen. So whoever writes last saw the newest version of the source.
+
+    Returns:
+        False where another worker has just written the result of the same job.
+
+    Raises:
+        ObjectChangedError: The source was overwritten or removed meanwhile.
+        OvertakenError: Other workers wrote results of the same source again and again.
+        OutputTakenError: As of `is_done`.
+    """
     keys = job.result_keys
-    if job.recipe.save_map:
-        store.put(keys.map, map_png(importance), content_type="image/png")
-    store.put(keys.metrics, as_json(record), content_type="application/json")
-    metadata = {JOB_FIELD: identity, _SOURCE_FIELD: quote(job.key)[:_MAX_METADATA_BYTES]}
-    store.put(keys.jpeg, data, content_type="image/jpeg", metadata=metadata)
-    store.delete(keys.failure)
+    written = (*((keys.map,) if job.recipe.save_map else ()), keys.metrics, keys.jpeg)
+    for _ in range(_MOST_LOOKS):
+        seen = {key: _tag(output.head(key)) for key in written}
+        if is_done(output, job, finished.identity):
+            return False
+        version = _unchanged(source, job)
+        try:
+            if job.recipe.save_map:
+                output.put(keys.map, map_png(importance), content_type="image/png", expects=seen[keys.map])
+            record = as_json(metrics_record(job, finished))
+            output.put(keys.metrics, record, content_type="application/json", expects=seen[keys.metrics])
+            output.delete(keys.failure)
+            output.put(
+                keys.jpeg,
+                finished.result.data,
+                content_type="image/jpeg",
+                metadata=_metadata(job, finished.identity, version),
+                expects=seen[keys.jpeg],
+            )
+        except OvertakenError:
+            continue
+        return True
+    raise OvertakenError(f"cannot write {keys.jpeg!r}: others write it again and again")
+
+
+def _tag(found: ObjectVersion | None) -> str:
+    return ABSENT if found is None else found.etag
+
+
+def _unchanged(source: ObjectStore, job: Job) -> ObjectVersion:
+    """Return the source if it is still the version that the job names."""
+    found = source.head(job.key)
+    if found is None or found.etag != job.etag or (job.version and found.version not in {None, job.version}):
+        raise ObjectChangedError("was overwritten while it was compressed")
+    return found
+
+
+def _metadata(job: Job, identity: str, version: ObjectVersion) -> dict[str, str]:
+    metadata = {
+        JOB_FIELD: identity,
+        _SOURCE_FIELD: quote(job.key)[:_MAX_METADATA_BYTES],
+        _ETAG_FIELD: quote(version.etag),
+    }
+    if version.modified is not None:
+        metadata[_MODIFIED_FIELD] = version.modified.isoformat()
+    return metadata
 
 
 def map_png(importance: NDArray[np.float32]) -> bytes:

@@ -64,10 +64,11 @@ def metrics_record(job: Job, finished: Finished) -> dict[str, Any]:
     }
 
 
-def failure_record(job: Job, error: SemjpegError, attempts: int) -> dict[str, Any]:
+def failure_record(job: Job, error: SemjpegError, identity: str, attempts: int) -> dict[str, Any]:
     """Describe a job that has no result."""
     return {
         **_head(job, "failed"),
+        "job": identity,
         "code": error.code,
         "reason": str(error),
         "attempts": attempts,

@@ -40,7 +40,18 @@ class Stages:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begin
 
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Time what the image waits for, as the stage `waiting`; neither the deadline nor the total counts it."""
+        begin = time.monotonic()
+        try:
+            yield
+        finally:
+            waited = time.monotonic() - begin
+            self._start += waited
+            self.seconds["waiting"] = self.seconds.get("waiting", 0.0) + waited
+
     @property
     def elapsed_s(self) -> float:
-        """Seconds since this object was made."""
+        """Seconds since this object was made, less those of waiting."""
         return time.monotonic() - self._start

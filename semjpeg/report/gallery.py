@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from config.errors import ModelError, ObjectChangedError, ObjectMissingError, SemjpegError
+from config.jobs import JOB_FIELD
 from config.places import Place, ResultKeys
 from semjpeg.report.views import Box, choose_detail, data_url, detail_view, heat_view, whole_view
 from worker.decode import decode
 from worker.probe import probe
-from worker.publish import JOB_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

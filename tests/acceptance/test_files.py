@@ -275,7 +275,15 @@ def test_a_producer_needs_neither_pixels_nor_tensorflow():
         "import semjpeg, producer.scan, producer.sqs, producer.routing\nfrom semjpeg.cli import main\n"
         "sys.argv = ['semjpeg', *sys.argv[1:]]\nmain()"
     )
-    for arguments in (["enqueue", "--help"], ["events", "poll", "--help"], ["--help"], ["--version"]):
+    for arguments in (
+        ["enqueue", "--help"],
+        ["reconcile", "--help"],
+        ["status", "--help"],
+        ["events", "serve", "--help"],
+        ["events", "poll", "--help"],
+        ["--help"],
+        ["--version"],
+    ):
         done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     done = subprocess.run([sys.executable, "-c", script, "worker"], capture_output=True, text=True, check=False)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-import threading
+from dataclasses import replace
+from datetime import datetime
 from uuid import uuid4
 
 import numpy as np
 import pytest
-import redis
 from PIL import Image
 from skimage import data
 
 from config.errors import (
-    BrokerUnavailableError,
     DeadlineExceededError,
     EncodingError,
     JobInFlightError,
@@ -25,7 +24,8 @@ from config.errors import (
 )
 from config.jobs import Job
 from config.recipes import Recipe, Route
-from worker.claim import claim
+from worker.claim import claim_key
+from worker.measure import measure
 from worker.node import Node
 from worker.outcome import Status
 from worker.pipeline import process
@@ -148,23 +148,9 @@ def test_a_foreign_object_is_not_overwritten(node, make_job, output):
 
 def test_a_claimed_job_is_left_to_its_owner(node, make_job):
     job = make_job("cat.png", file(data.chelsea()))
-    name = f"{node.settings.broker.key_prefix}claim:{job.identity(node.maps.model.sha256)}"
-    with claim(node.redis, name, 60), pytest.raises(JobInFlightError):
+    with node.claims.hold(job.identity(node.maps.model.sha256)), pytest.raises(JobInFlightError):
         process(job, node)
     assert process(job, node).status is Status.DONE
-
-
-def test_a_claim_ends_by_itself(servers):
-    client, name = servers.redis(), f"claim:{uuid4().hex}"
-    client.lock(name, timeout=0.2, blocking=False).acquire()
-    done = threading.Event()
-    while not done.wait(0.05):
-        try:
-            with claim(client, name, 1):
-                done.set()
-        except JobInFlightError:
-            continue
-    assert client.get(name) is None
 
 
 def test_an_overwritten_source_is_told(node, make_job, bucket):
@@ -172,6 +158,62 @@ def test_an_overwritten_source_is_told(node, make_job, bucket):
     node.stores.open(bucket).put("cat.png", file(data.coffee()), content_type="image/png")
     with pytest.raises(ObjectChangedError):
         process(job, node)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Let something happen while a picture is compressed."""
+
+    def meanwhile(happens) -> None:
+        def measured(*arguments):
+            happens()
+            return measure(*arguments)
+
+        monkeypatch.setattr("worker.pipeline.measure", measured)
+
+    return meanwhile
+
+
+def test_a_worker_that_lost_its_claim_writes_nothing(node, make_job, output, meanwhile):
+    job = make_job("cat.png", file(data.chelsea()))
+    claimed = claim_key(node.settings.broker.key_prefix, job.identity(node.maps.model.sha256))
+    meanwhile(lambda: (node.redis.delete(claimed), node.heartbeat.beat()))
+    with pytest.raises(JobInFlightError, match="lost its claim"):
+        process(job, node)
+    assert list(node.stores.open(output).list()) == []
+
+
+def test_a_version_that_is_replaced_while_it_is_compressed_is_not_written(node, make_job, output, bucket, meanwhile):
+    job = make_job("cat.png", file(data.chelsea()))
+    meanwhile(lambda: node.stores.open(bucket).put("cat.png", b"newer", content_type="image/png"))
+    with pytest.raises(ObjectChangedError):
+        process(job, node)
+    assert list(node.stores.open(output).list()) == []
+
+
+def test_a_result_that_was_written_meanwhile_is_looked_at_again(node, make_job, output, meanwhile):
+    job = make_job("cat.png", file(data.chelsea()))
+    store, other = node.stores.open(output), job.model_copy(update={"recipe": Recipe(quality=30)})
+
+    def done_by_another() -> None:
+        meanwhile(lambda: None)
+        process(other, node)
+
+    meanwhile(done_by_another)
+    assert process(job, node).status is Status.DONE
+    found = store.head(job.result_keys.jpeg)
+    assert found.metadata["semjpeg-job"] == job.identity(node.maps.model.sha256)
+    assert found.metadata["semjpeg-etag"] == job.etag
+    assert datetime.fromisoformat(found.metadata["semjpeg-modified"]).tzinfo is not None
+    assert json.loads(store.get(job.result_keys.metrics, max_bytes=10**6))["recipe"]["quality"] == 75
+
+
+def test_the_record_of_an_earlier_failure_goes_away(node, make_job, output):
+    job = make_job("cat.png", file(data.chelsea()))
+    store = node.stores.open(output)
+    store.put(job.result_keys.failure, b"{}", content_type="application/json")
+    process(job, node)
+    assert store.head(job.result_keys.failure) is None
 
 
 @pytest.mark.parametrize("quality", [40, 75, 95])
@@ -191,7 +233,7 @@ def test_limits_and_bad_content_leave_no_result(node, make_job, output):
     narrow = node.settings.model_copy(
         update={"limits": node.settings.limits.model_copy(update={"max_bytes": 1000, "max_pixels": 50})}
     )
-    small = Node(narrow, node.stores, node.maps, node.redis, node.counters)
+    small = replace(node, settings=narrow)
     with pytest.raises(TooLargeError, match="bytes"):
         process(make_job("big.png", file(data.coffee())), small)
     with pytest.raises(TooLargeError, match="pixels"):
@@ -206,12 +248,4 @@ def test_the_deadline_holds_between_stages(node, make_job):
         update={"limits": node.settings.limits.model_copy(update={"deadline_s": 0.0001})}
     )
     with pytest.raises(DeadlineExceededError, match="before the stage"):
-        process(
-            make_job("cat.png", file(data.chelsea())), Node(hurried, node.stores, node.maps, node.redis, node.counters)
-        )
-
-
-def test_a_broker_that_is_away_is_retryable():
-    nobody = redis.Redis(port=1, socket_connect_timeout=0.2)
-    with pytest.raises(BrokerUnavailableError), claim(nobody, "x", 1):
-        pass
+        process(make_job("cat.png", file(data.chelsea())), replace(node, settings=hurried))

@@ -9,12 +9,13 @@ import pytest
 from config.errors import (
     ObjectChangedError,
     ObjectMissingError,
+    OvertakenError,
     StorageUnavailableError,
     TooLargeError,
 )
 from config.settings import S3Settings
-from storage import Stores
-from storage.s3 import S3Store, make_client
+from storage import ABSENT, Stores
+from storage.s3 import Abilities, S3Store, make_client
 
 ODD_KEYS = [
     "plain.jpg",
@@ -69,6 +70,19 @@ def test_the_limit_holds_before_the_body_is_read(store):
         store.get("k", max_bytes=7)
 
 
+def test_a_write_on_a_condition(store):
+    with pytest.raises(OvertakenError):
+        store.put("k", b"1", content_type="text/plain", expects="0" * 32)
+    store.put("k", b"1", content_type="text/plain", expects=ABSENT)
+    first = store.head("k")
+    with pytest.raises(OvertakenError):
+        store.put("k", b"2", content_type="text/plain", expects=ABSENT)
+    store.put("k", b"3", content_type="text/plain", expects=first.etag)
+    with pytest.raises(OvertakenError):
+        store.put("k", b"4", content_type="text/plain", expects=first.etag)
+    assert store.get("k", max_bytes=10) == b"3"
+
+
 def test_a_deleted_object_is_gone_and_deleting_again_is_no_error(store):
     store.put("k", b"x", content_type="text/plain")
     store.delete("k")
@@ -93,7 +107,7 @@ def test_a_server_that_is_away_is_retryable():
         settings = S3Settings(
             endpoint_url=f"http://127.0.0.1:{closed.getsockname()[1]}", region="us-east-1", max_attempts=1
         )
-        store = S3Store(make_client(settings), "bucket")
+        store = S3Store(make_client(settings), "bucket", Abilities())
         with pytest.raises(StorageUnavailableError) as caught:
             store.head("k")
     assert caught.value.retryable

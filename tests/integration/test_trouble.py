@@ -118,7 +118,7 @@ def test_a_store_that_is_away_longer_than_all_retries_loses_nothing(settings, st
     line.cut = True
     processes = start_worker(line.endpoint)
     JobQueue(settings).enqueue(job)
-    wait_for(processes, lambda: line.refused >= 5)
+    wait_for(processes, lambda: line.refused >= 4)
     line.cut = False
     store = Stores(settings).open(bucket)
     wait_for(processes, lambda: store.head("out/cat.png.jpg") is not None)

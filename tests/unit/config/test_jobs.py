@@ -67,13 +67,16 @@ def test_identity_tells_every_input_apart():
         JOB.model_copy(update={"bucket": "in2"}),
         JOB.model_copy(update={"key": "photos/a/c.jpg"}),
         JOB.model_copy(update={"etag": "4567"}),
-        JOB.model_copy(update={"version": "v2"}),
         JOB.model_copy(update={"output": "s3://out/other"}),
         JOB.model_copy(update={"recipe": Recipe(quality=76)}),
     ]
     identities = {job.identity("model") for job in variants} | {JOB.identity("other model")}
     assert len(identities) == len(variants) + 1
     assert all(len(identity) == 64 for identity in identities)
+
+
+def test_identity_is_that_of_the_content_whether_or_not_its_version_id_is_known():
+    assert JOB.model_copy(update={"version": "v2"}).identity("model") == JOB.identity("model")
 
 
 def test_identity_ignores_run_and_the_recipes_name():

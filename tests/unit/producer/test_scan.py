@@ -113,3 +113,25 @@ def test_following_survives_a_store_that_is_away(listing, follower):
     listing.list = away_at_first
     assert next(follower.forever(0.01)).key == "photos/a.jpg"
     assert len(calls) == 2
+
+
+def test_a_scan_goes_on_after_any_key(listing):
+    for number in range(9):
+        listing.add(f"photos/{number}.jpg", NOON)
+    jobs = list(scan(listing, ROUTE, Recipe(), "run", start_after="photos/5.jpg"))
+    assert [job.key for job in jobs] == ["photos/6.jpg", "photos/7.jpg", "photos/8.jpg"]
+
+
+def test_a_listing_in_no_order_is_refused_for_keys_would_be_passed_over(listing, monkeypatch):
+    shown = [ObjectVersion(f"photos/{name}.jpg", "1", 1) for name in "bac"]
+    monkeypatch.setattr(listing, "list", lambda *_, **__: iter(shown))
+    with pytest.raises(StorageUnavailableError, match="not in order"):
+        list(scan(listing, ROUTE, Recipe(), "run"))
+
+
+@pytest.mark.parametrize("key", ["photos/\udcff.jpg", f"photos/{'a' * 1100}.jpg"])
+def test_a_key_that_no_job_can_have_is_passed_over(listing, follower, key):
+    listing.add(key, NOON)
+    listing.add("photos/b.jpg", NOON)
+    assert [job.key for job in scan(listing, ROUTE, Recipe(), "run")] == ["photos/b.jpg"]
+    assert keys(follower) == ["photos/b.jpg"]

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 
-from config.errors import ForbiddenError, ObjectChangedError, ObjectMissingError, TooLargeError
+from config.errors import ForbiddenError, ObjectChangedError, ObjectMissingError, OvertakenError, TooLargeError
 from config.settings import Settings
-from storage import Stores
+from storage import ABSENT, Stores
 from storage.local import LocalStore
 
 
@@ -76,6 +79,49 @@ def test_a_failed_write_leaves_nothing(store, tmp_path):
     with pytest.raises(ObjectMissingError):
         store.put("k", b"data", content_type="")
     assert list((tmp_path / ".semjpeg-store" / "incomplete").iterdir()) == []
+
+
+def test_a_write_on_a_condition(store):
+    with pytest.raises(OvertakenError):
+        store.put("k", b"1", content_type="", expects="some tag")
+    store.put("k", b"1", content_type="", expects=ABSENT)
+    first = store.head("k")
+    with pytest.raises(OvertakenError):
+        store.put("k", b"22", content_type="", expects=ABSENT)
+    store.put("k", b"333", content_type="", expects=first.etag)
+    with pytest.raises(OvertakenError):
+        store.put("k", b"4444", content_type="", expects=first.etag)
+    assert store.get("k", max_bytes=10) == b"333"
+
+
+def test_one_of_many_writers_on_a_condition_wins(tmp_path):
+    def write(number: int) -> bool:
+        try:
+            LocalStore(tmp_path).put("k", b"x" * number, content_type="", metadata={"n": str(number)}, expects=ABSENT)
+        except OvertakenError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        winners = [number for number, won in zip(range(30), pool.map(write, range(30)), strict=True) if won]
+    found = LocalStore(tmp_path).head("k")
+    assert [(found.size_bytes, dict(found.metadata))] == [(number, {"n": str(number)}) for number in winners]
+
+
+def test_content_has_its_metadata_at_every_moment(store, monkeypatch):
+    """A worker may die between writing the metadata and the content."""
+    store.put("k", b"old", content_type="", metadata={"semjpeg-job": "old"})
+    replace, seen = Path.replace, []
+
+    def look(self: Path, target: Path) -> Path:
+        seen.append(dict(store.head("k").metadata))
+        moved = replace(self, target)
+        seen.append(dict(store.head("k").metadata))
+        return moved
+
+    monkeypatch.setattr(Path, "replace", look)
+    store.put("k", b"newer", content_type="", metadata={"semjpeg-job": "new"})
+    assert seen == [{"semjpeg-job": "old"}] * 3 + [{"semjpeg-job": "new"}]
 
 
 def test_folders_are_open_only_below_the_configured_root(tmp_path):

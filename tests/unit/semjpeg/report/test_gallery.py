@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from config.jobs import JOB_FIELD
 from config.places import ResultKeys
 from config.settings import LimitSettings, Settings, StorageSettings
 from models.weights import SHIPPED, verify
@@ -21,7 +22,6 @@ from semjpeg.report.rows import Row
 from semjpeg.report.views import Box, choose_detail, detail_view, heat_view, whole_view
 from storage import Stores
 from worker.decode import Picture
-from worker.publish import JOB_FIELD
 
 LIMITS = LimitSettings()
 ROOM_BYTES = 4_000_000

@@ -40,7 +40,7 @@ def test_a_finished_image_becomes_a_row(finished_record):
 def test_what_a_worker_writes_of_a_failure_becomes_a_row():
     recipe = {"name": "archive", "quality": 80}
     job = Job(run="r", bucket="b", key="k", etag="e", size=12, output="s3://out", recipe=recipe)
-    row = Row.of(failure_record(job, TooLargeError("has 9 frames"), attempts=3))
+    row = Row.of(failure_record(job, TooLargeError("has 9 frames"), "ab" * 32, attempts=3))
     assert (row.status, row.code, row.reason, row.attempts, row.bytes_in) == (
         "failed",
         "too-large",

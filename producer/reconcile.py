@@ -1,0 +1,229 @@
+"""Reconciling: which sources have no right result? Two listings side by side tell, in constant memory.
+
+A result is right if it was made from the newest version of its source, with this recipe and this network. Two dates
+of the store decide most of them: what was written long after its source was made from it. The metadata of the others
+is read, which says by which job they were made; `Check.deep` reads it of all.
+"""
+
+from __future__ import annotations
+
+import heapq
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from config.jobs import JOB_FIELD
+from config.places import RECORDS_PREFIX, ResultKeys
+from producer.candidates import is_candidate, is_image_key
+from producer.scan import LATE_ARRIVALS, in_order, job_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from config.jobs import Job
+    from config.objects import ObjectVersion
+    from config.recipes import Recipe, Route
+    from storage.base import ObjectStore
+
+_SUFFIX = ResultKeys.of("", "").jpeg
+"""What a result's name has more than its source's."""
+_LAST = "\U0010ffff"
+"""Sorts after every character of a key."""
+_BATCH = 500
+"""Sources that are looked into at a time."""
+THREADS = 16
+"""HEAD requests at a time."""
+_PUBLISHING = timedelta(minutes=2)
+"""A worker looks at the clock between its stages only: a result may be written so long after the deadline."""
+
+
+class State(StrEnum):
+    """What there is of a source."""
+
+    RIGHT = "right"
+    MISSING = "missing"
+    STALE = "stale"
+    FAILED = "failed"
+    """No right result, and a record that says why; it is as new as the source."""
+    ORPHAN = "orphan"
+    """A result whose source is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found out about one source, or one orphan.
+
+    Attributes:
+        state: What there is.
+        key: Of the source, or of the orphan.
+        job: What puts it right; None where nothing is wrong or nothing can be done.
+    """
+
+    state: State
+    key: str
+    job: Job | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How results are judged.
+
+    Attributes:
+        model_hash: SHA-256 of the network's weights, as 64 hexadecimal digits.
+        deadline_s: How long a worker takes for an image at the most.
+        deep: Whether to read the metadata of every result.
+    """
+
+    model_hash: str
+    deadline_s: float
+    deep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """Compares a source place with its output place."""
+
+    source: ObjectStore
+    output: ObjectStore
+    route: Route
+    recipe: Recipe
+    run: str
+    check: Check
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Judge every source and every result, by the results' keys.
+
+        Raises:
+            SemjpegError: A store cannot be read.
+        """
+        with ThreadPoolExecutor(THREADS) as pool:
+            pairs = self._pairs()
+            while batch := list(islice(pairs, _BATCH)):
+                verdicts = list(pool.map(self._judge, batch))
+                failed = self._failed(batch, verdicts)
+                for verdict in verdicts:
+                    yield Verdict(State.FAILED, verdict.key, verdict.job) if verdict.key in failed else verdict
+
+    def _pairs(self) -> Iterator[_Pair]:
+        """Bring each source together with its result: a join of two sorted listings."""
+        place = self.route.source_place
+        sources = by_result(filter(is_candidate, in_order(self.source.list(place.prefix))), place.prefix)
+        results = self._results()
+        pending = next(results, None)
+        for name, source in sources:
+            while pending and pending[0] < f"{name}{_SUFFIX}":
+                yield _Pair(None, pending[1])
+                pending = next(results, None)
+            if pending and pending[0] == f"{name}{_SUFFIX}":
+                yield _Pair(source, pending[1])
+                pending = next(results, None)
+            else:
+                yield _Pair(source, None)
+        if pending:
+            yield _Pair(None, pending[1])
+            yield from (_Pair(None, result) for _, result in results)
+
+    def _results(self) -> Iterator[tuple[str, ObjectVersion]]:
+        """Yield what may be results, with their names; the listing steps over the records, which are more."""
+        prefix = self.route.output_place.prefix
+        records = f"{prefix}{RECORDS_PREFIX}"
+        after = ""
+        while True:
+            for found in in_order(self.output.list(prefix, start_after=after)):
+                if found.key.startswith(records):
+                    after = f"{records}{_LAST}"
+                    break
+                name = found.key.removeprefix(prefix)
+                if name.endswith(_SUFFIX) and is_image_key(name.removesuffix(_SUFFIX)):
+                    yield name, found
+            else:
+                return
+
+    def _judge(self, pair: _Pair) -> Verdict:
+        source, result = pair.source, pair.result
+        if source is None:
+            assert result is not None  # noqa: S101 - a pair has one of the two
+            return Verdict(State.ORPHAN, result.key)
+        if result and self._is_newer(source, result):
+            return Verdict(State.RIGHT, source.key)
+        job = job_of(self.route, self.recipe, source, self.run)
+        if result is None:
+            return Verdict(State.MISSING, source.key, job)
+        if job and self._made_it(job, result):
+            return Verdict(State.RIGHT, source.key)
+        return Verdict(State.STALE, source.key, job)
+
+    def _is_newer(self, source: ObjectVersion, result: ObjectVersion) -> bool:
+        """Whether the dates alone tell that a result was made from this version.
+
+        A job is over by its deadline. So what was written later than that after a version appeared was not made from
+        an older one.
+        """
+        if self.check.deep or not source.modified or not result.modified:
+            return False
+        slowest = timedelta(seconds=self.check.deadline_s) + _PUBLISHING + LATE_ARRIVALS
+        return result.modified > source.modified + slowest
+
+    def _made_it(self, job: Job, result: ObjectVersion) -> bool:
+        """Whether a result names this job as its own."""
+        found = self.output.head(result.key)
+        return found is not None and found.metadata.get(JOB_FIELD) == job.identity(self.check.model_hash)
+
+    def _failed(self, batch: list[_Pair], verdicts: list[Verdict]) -> set[str]:
+        """Return the keys of the sources without a right result whose newest version is on record as failed."""
+        wrong = {State.MISSING, State.STALE}
+        place, output = self.route.source_place, self.route.output_place
+        open_ = {
+            ResultKeys.of(pair.source.key.removeprefix(place.prefix), output.prefix).failure: pair.source
+            for pair, verdict in zip(batch, verdicts, strict=True)
+            if pair.source and verdict.state in wrong
+        }
+        if not open_:
+            return set()
+        first, last = min(open_), max(open_)
+        records = f"{output.prefix}{RECORDS_PREFIX}failed/"
+        failed: set[str] = set()
+        for record in self.output.list(records, start_after=first[:-1]):
+            if record.key > last:
+                break
+            source = open_.get(record.key)
+            if source and source.modified and record.modified and record.modified >= source.modified:
+                failed.add(source.key)
+        return failed
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A source and what stands in the place of its result; one of the two may be missing."""
+
+    source: ObjectVersion | None
+    result: ObjectVersion | None
+
+
+@dataclass(order=True, slots=True)
+class _Waiting:
+    result: str
+    name: str = field(compare=False)
+    source: ObjectVersion = field(compare=False)
+
+
+def by_result(sources: Iterator[ObjectVersion], prefix: str) -> Iterator[tuple[str, ObjectVersion]]:
+    """Bring sources from the order of their names into that of their results' names, and yield both.
+
+    The orders differ where a name is the beginning of another: `a` stands before `a-1`, and `a-1.jpg` before `a.jpg`.
+    A source waits until the listing has passed its result's name, for whatever comes then sorts behind it. What waits
+    is the beginning of the name that the listing has reached, so there are never more than that name has characters.
+    """
+    waiting: list[_Waiting] = []
+    for source in sources:
+        name = source.key.removeprefix(prefix)
+        while waiting and waiting[0].result <= name:
+            ripe = heapq.heappop(waiting)
+            yield ripe.name, ripe.source
+        heapq.heappush(waiting, _Waiting(f"{name}{_SUFFIX}", name, source))
+    while waiting:
+        ripe = heapq.heappop(waiting)
+        yield ripe.name, ripe.source

@@ -1,0 +1,121 @@
+"""The records of failed jobs in output places: finding them, and queueing their jobs again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import redis
+
+from config.errors import BrokerUnavailableError, ConfigurationError, DamagedRecordError, SemjpegError
+from config.jobs import Job
+from config.places import RECORDS_PREFIX
+from config.settings import Settings
+from producer.queue import JobQueue
+from semjpeg.report.reading import MAX_RECORD_BYTES, Unreadable, read_record
+from semjpeg.report.sources import Folders, Stored, find_source
+from worker.claim import begun_key
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from semjpeg.report.rows import Row
+    from storage import ObjectStore
+
+_FAILED: Final = f"{RECORDS_PREFIX}failed/"
+_SUFFIX: Final = ".json"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed job, and where its record stands."""
+
+    row: Row
+    store: ObjectStore
+    record: str
+    """Key of the record."""
+    name: str
+    """The source's key less the prefix that the result's key leaves out."""
+
+
+def find_failures(target: str, codes: Collection[str] = ()) -> Iterator[Failure | Unreadable]:
+    """Yield the failures of a place or a run, in the order of their keys.
+
+    Args:
+        target: An output place, a folder that is one, or the name of a run.
+        codes: Only failures with one of these codes; none given: all.
+
+    Raises:
+        ConfigurationError: It is none of these.
+        SemjpegError: The records are out of reach.
+    """
+    source = find_source(target, None)
+    if not isinstance(source, Folders | Stored):
+        raise ConfigurationError(f"{target} is a table; failures are looked for where their records are")
+    opened = source.buckets if isinstance(source, Folders) else source.stores
+    for place in source.places:
+        store, folder = opened.open(place.bucket), f"{place.prefix}{_FAILED}"
+        for found in store.list(folder):
+            if not found.key.endswith(_SUFFIX):
+                continue
+            row = read_record(store, place.prefix, found)
+            if isinstance(row, Unreadable):
+                yield row
+            elif row is not None and source.run in {None, row.run} and (not codes or row.code in codes):
+                name = found.key.removeprefix(folder).removesuffix(_SUFFIX)
+                yield Failure(row, store, found.key, name)
+
+
+class Retrying:
+    """Queues failed jobs again, as they were; their records go away when they succeed."""
+
+    def __init__(self) -> None:
+        settings = Settings.load()
+        self._queue = JobQueue(settings)
+        self._prefix = settings.broker.key_prefix
+        self._redis = redis.Redis.from_url(settings.broker.url.get_secret_value())
+
+    def retry(self, failure: Failure) -> None:
+        """Queue a job, and forget that workers died with it.
+
+        Raises:
+            DamagedRecordError: The record names no job that could be done.
+            BrokerUnavailableError: The broker did not take it.
+        """
+        job = job_of(failure)
+        identity = json.loads(failure.store.get(failure.record, max_bytes=MAX_RECORD_BYTES)).get("job")
+        try:
+            if isinstance(identity, str):
+                self._redis.delete(begun_key(self._prefix, identity))
+        except redis.RedisError as error:
+            raise BrokerUnavailableError(f"the broker does not answer: {error}") from error
+        self._queue.wait_for_room()
+        self._queue.enqueue(job)
+
+
+def job_of(failure: Failure) -> Job:
+    """Return the job whose failure was recorded.
+
+    Raises:
+        DamagedRecordError: The record names none that could be done.
+    """
+    row = failure.row
+    fields = {
+        "run": row.run,
+        "bucket": row.bucket,
+        "key": row.key,
+        "etag": row.etag,
+        "version": row.version,
+        "size": row.bytes_in,
+        "output": row.output,
+        "source_prefix": row.key.removesuffix(failure.name),
+        "recipe": {"name": row.recipe_name, **json.loads(row.recipe)},
+    }
+    try:
+        job = Job.from_message(fields)
+    except SemjpegError as error:
+        raise DamagedRecordError(f"names no job: {error}") from error
+    if job.result_keys.failure != failure.record:
+        raise DamagedRecordError("stands where no job of its source writes one")
+    return job

@@ -1,0 +1,140 @@
+"""What the S3 store makes of a server's answers. The server is a stand-in that says what it is told to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from config.errors import (
+    ConfigurationError,
+    ForbiddenError,
+    ObjectMissingError,
+    OvertakenError,
+    RetryableError,
+    StorageUnavailableError,
+)
+from config.settings import Settings
+from storage import ABSENT, ObjectStore, Stores
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    answer = (200, "")
+    """Status and error code."""
+    refuses_conditions = False
+    cuts_bodies = False
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, bool]] = []
+        """Method, and whether there was a condition on it."""
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    def handle_error(self, request, client_address):
+        """A cut line says nothing."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+    def handle_one(self) -> None:
+        server = self.server
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        condition = "If-None-Match" in self.headers or "If-Match" in self.headers
+        server.seen.append((self.command, condition))
+        status, code = (501, "NotImplemented") if server.refuses_conditions and condition else server.answer
+        body = f"<Error><Code>{code}</Code></Error>".encode() if code else b""
+        if not code and self.command == "GET":
+            body = b"content"
+        self.send_response(status)
+        self.send_header("ETag", '"tag"')
+        self.send_header("Content-Length", str(len(body) + 1000 * server.cuts_bodies))
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = server.cuts_bodies
+
+    do_GET = do_PUT = handle_one  # noqa: N815 - the names that http.server looks for
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def stores(server, monkeypatch) -> Stores:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    s3 = {
+        "endpoint_url": f"http://127.0.0.1:{server.server_address[1]}",
+        "region": "us-east-1",
+        "addressing_style": "path",
+        "max_attempts": 1,
+    }
+    return Stores(Settings(s3=s3))
+
+
+@pytest.fixture
+def store(stores) -> ObjectStore:
+    return stores.open("bucket")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (500, "InternalError", StorageUnavailableError),
+        (503, "ServiceUnavailable", StorageUnavailableError),
+        (503, "SlowDown", StorageUnavailableError),
+        (429, "TooManyRequests", StorageUnavailableError),
+        (400, "RequestTimeout", StorageUnavailableError),
+        (403, "AccessDenied", ForbiddenError),
+        (403, "SignatureDoesNotMatch", ForbiddenError),
+        (404, "NoSuchKey", ObjectMissingError),
+        (400, "InvalidArgument", ConfigurationError),
+    ],
+)
+def test_answers_are_sorted_by_what_to_do_about_them(server, store, status, code, kind):
+    server.answer = (status, code)
+    with pytest.raises(kind) as caught:
+        store.get("k", max_bytes=100)
+    assert type(caught.value) is kind
+    with pytest.raises(kind):
+        store.put("k", b"x", content_type="text/plain")
+    assert isinstance(caught.value, RetryableError) is (kind is StorageUnavailableError)
+
+
+def test_a_body_that_is_cut_is_retryable(server, store):
+    server.cuts_bodies = True
+    with pytest.raises(StorageUnavailableError):
+        store.get("k", max_bytes=10_000)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(412, "PreconditionFailed"), (409, "ConditionalRequestConflict"), (404, "NoSuchKey")]
+)
+def test_a_condition_that_does_not_hold_is_told(server, store, status, code):
+    server.answer = (status, code)
+    with pytest.raises(OvertakenError) as caught:
+        store.put("k", b"x", content_type="text/plain", expects="tag")
+    assert caught.value.retryable
+
+
+def test_a_missing_bucket_is_not_taken_for_a_broken_condition(server, store):
+    server.answer = (404, "NoSuchBucket")
+    with pytest.raises(ObjectMissingError):
+        store.put("k", b"x", content_type="text/plain", expects="tag")
+
+
+def test_a_store_without_conditional_writes_is_asked_once(server, stores):
+    server.refuses_conditions = True
+    for bucket in ("one", "two"):
+        stores.open(bucket).put("k", b"x", content_type="text/plain", expects=ABSENT)
+    assert server.seen == [("PUT", True), ("PUT", False), ("PUT", False)]
