@@ -94,6 +94,8 @@ _FAILURES = {
     "deadline-exceeded": "One image took longer than the deadline allows.",
     "verification": "A defect of semjpeg: the result was not the picture. Please report it, with the file.",
     "encoding": "The encoder could not do what the recipe asks for.",
+    "overtaken": "Other workers wrote results of the same source again and again, through all retries.",
+    "worker-lost": "Two workers died while they worked on it, most likely for want of memory.",
     "output-taken": "An object that semjpeg did not make stands where the result should go; it was left alone.",
     "model": "The network's weights are missing, damaged or made for another architecture.",
     "configuration": "A setting or a recipe is malformed.",

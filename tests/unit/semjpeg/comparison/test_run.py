@@ -259,7 +259,7 @@ def test_a_log_is_summarised_and_plotted(call, tmp_path):
     log.write_text(LINE.format("indoor/a b.png") + "bad\n" + LINE.format("outdoor/c.png"), encoding="utf-8")
     code, out, err = call("log", log, "-o", tmp_path / "out")
     assert code == 1
-    assert f"{log}:2: has 1 groups" in err
+    assert f"{log}:2: bars part it into 1, not into 3" in err
     assert "Means over 2 pictures" in out
     assert "indoor" in out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
