@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from storage import Stores
 from worker.decode import decode
 from worker.probe import probe
 from worker.publish import publish
+from worker.records import Finished
 from worker.verify import verify
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -85,7 +86,8 @@ class Run:
         picture = decode(probe(encoded, LimitSettings()))
         metrics = codec.measure(picture.pixels, verify(result.data, picture, LimitSettings()), importance)
         identity = job.identity("0" * 64)
-        publish(self.stores.open(output), job, identity, result.data, {}, importance)
+        finished = Finished(identity, "0" * 64, probe(encoded, LimitSettings()), result, None, asdict(metrics), {})
+        publish(self.stores.open(output), self.stores.open(source), job, finished, importance)
         row = Row(
             status="done", run="r", bucket=source, key=key, etag=found.etag, version=None, output=output,
             finished=datetime(2026, 11, 22, 12, tzinfo=UTC), semjpeg="0.1.0", recipe_name=recipe.name,
