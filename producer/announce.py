@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import redis
 
 from config.counters import LEASE_S
+from producer.polling import meanwhile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,21 +20,16 @@ _EVERY_S = LEASE_S / 4
 
 @contextmanager
 def announced(counters: RunCounters, run: str, source: str) -> Iterator[None]:
-    """Say that `source` is being listed for a run, until the listing ends; a thread does, for listings pause."""
-    ended = threading.Event()
+    """Say that `source` is being listed for a run, again and again until the listing ends: listings pause."""
 
     def announce() -> None:
-        while not ended.is_set():
-            with suppress(redis.RedisError):  # who queues the jobs waits for a broker that is away, and says so
-                counters.announce(run, source)
-            ended.wait(_EVERY_S)
+        with suppress(redis.RedisError):  # who queues the jobs waits for a broker that is away, and says so
+            counters.announce(run, source)
 
-    thread = threading.Thread(target=announce, name="announce", daemon=True)
-    thread.start()
+    announce()
     try:
-        yield
+        with meanwhile(announce, _EVERY_S):
+            yield
     finally:
-        ended.set()
-        thread.join()
         with suppress(redis.RedisError):
             counters.withdraw(run, source)
