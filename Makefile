@@ -57,7 +57,7 @@ lock: $(STAMP) ## Resolve the dependencies anew (UPGRADE=1: to their newest vers
 	$(LOCK) $(if $(UPGRADE),--upgrade) -o locks/producer.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra worker -o locks/worker.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra gpu -o locks/gpu.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) --extra benchmark --extra demo --extra report --extra train --group dev -o locks/dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra benchmark --extra demo --extra report --extra tracing --extra train --group dev -o locks/dev.txt
 
 clean: ## Remove the environment and what the tools left
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

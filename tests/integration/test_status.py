@@ -214,7 +214,7 @@ def test_a_run_from_its_first_job_to_its_last(farm):
 
 
 def test_a_killed_worker_is_gone_and_its_jobs_are_queued(farm, servers):
-    put_pictures(farm.source, 12, scale=5)
+    put_pictures(farm.source, 40, scale=5)
     farm.enqueue("nightly")
     worker = farm.start_worker()
     farm.wait_for("nightly", lambda state: state.runs[0].in_flight == 2)
@@ -226,7 +226,7 @@ def test_a_killed_worker_is_gone_and_its_jobs_are_queued(farm, servers):
     dead = farm.wait_for("nightly", lambda state: not state.workers)
     run = dead.runs[0]
     assert run.in_flight == dead.in_flight == 0
-    assert run.queued == run.left == 12 - run.ended > 0
+    assert run.queued == run.left == 40 - run.ended > 0
     assert dead.held == dead.delivered > 0
     assert run.left <= dead.waiting + dead.delivered <= run.left + 2  # counted, and killed before it was acknowledged
     assert run.left_s is None or run.images_per_s > 0
