@@ -11,7 +11,7 @@ from codec import reference
 from codec.hvsm import TERMS, errors_of, masking_of
 from codec.kernel import helper, kernel, reads, writes
 from codec.tables import BLOCK
-from codec.transform import coefficients_of
+from codec.transform import coefficients_of, measured_luma
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 _RGB_SAMPLES: Final = 3
 
 
-# Luma as Pillow computes it, in units of 1/64: each product is rounded, their sum is rounded down. Where a row of
-# blocks goes beyond the picture its last pixel is repeated.
+# Where a row of blocks goes beyond the picture its last pixel is repeated.
 @helper
 def _luma_blocks(pixels: Any, channels: Any, place: Any, colours: Any, out: Any) -> None:
     """Write the luma of eight blocks side by side to `out` `[512]`.
@@ -38,11 +37,7 @@ def _luma_blocks(pixels: Any, channels: Any, place: Any, colours: Any, out: Any)
             for x in range(wide):
                 out[64 * i + x] = colours[x]
         else:
-            for x in range(64):
-                red = np.rint(np.float32(0.299 * 64) * colours[3 * x])
-                green = np.rint(np.float32(0.587 * 64) * colours[3 * x + 1])
-                blue = np.rint(np.float32(0.114 * 64) * colours[3 * x + 2])
-                out[64 * i + x] = np.floor((red + green + blue) * np.float32(1 / 64))
+            measured_luma(colours, out[64 * i : 64 * i + 64])
         for x in range(wide, 64):
             out[64 * i + x] = out[64 * i + wide - 1]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import mozjpeg_lossless_optimization
@@ -10,7 +10,7 @@ import mozjpeg_lossless_optimization
 from codec import progressive, reference
 from codec.libjpeg import floor_quality, libjpeg_scale
 from codec.sample import sample, shown_errors
-from codec.search import Start, at_quality
+from codec.search import Start, at_quality, bar
 
 if TYPE_CHECKING:
     from codec.picture import Picture
@@ -58,8 +58,14 @@ def keep(picture: Picture, tuning: Tuning, quality: int, strength: float) -> Kep
     kept: list[Kept] = []
     sure = False
     start = Start(libjpeg_scale(quality), tuning.leeway)
+    part = seen.scout()
+    if not seen.complete:
+        start = _scouted(part, tuning, quality, strength, start)
+        part = seen
+    held = bar(part, tuning, quality, strength)
+    plain = held.own
     for _ in range(_LOOKS):
-        trial, plain = at_quality(seen, tuning, quality, strength, start)
+        trial = at_quality(part, tuning, held, strength, start)
         if trial is None:
             break
         levels = trial.point.levels(picture.components)
@@ -81,11 +87,21 @@ def keep(picture: Picture, tuning: Tuning, quality: int, strength: float) -> Kep
             trial.scale,
             start.inside * (1.0 if near else _MARGIN * limit / inside),
             start.outside * (1.0 if enough else _MARGIN * floor / outside),
+            trial.point.contrast,
+            trial.point.bits,
         )
     if not kept or not sure:
         error = float(plain.errors.inside[tuning.promise]) if shown is None else shown[0]
         kept.append(_libjpeg(picture, own, quality, error))
     return min(kept, key=lambda file: len(file.data))
+
+
+def _scouted(scout: Sample, tuning: Tuning, quality: int, strength: float, start: Start) -> Start:
+    """Find out on a part of the sample where to start."""
+    trial = at_quality(scout, tuning, bar(scout, tuning, quality, strength), strength, start)
+    if trial is None:
+        return start
+    return replace(start, scale=trial.scale, contrast=trial.point.contrast, bits=trial.point.bits)
 
 
 def _shown(picture: Picture, seen: Sample, own: bytes, floor: int, measure: int) -> tuple[float, float]:

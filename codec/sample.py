@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from codec import reference
 from codec.hvsm import block_errors, masking
+from codec.mcus import luma_of_mcus
 from codec.outcome import MEASURES, outcome
 from codec.tables import BLOCK
-from codec.transform import luma_plane
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +20,10 @@ if TYPE_CHECKING:
 
 LARGEST: Final = 4096
 """MCUs that a search looks at: 1 megapixel in colour."""
+
+_SCOUT_SHARE: Final = 4
+_LEAST_SCOUT: Final = 512
+"""A first, rough search looks at one in so many of these MCUs, but at not fewer than `_LEAST_SCOUT`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,28 @@ class Sample:
             inside=found[self.region].mean(axis=0),
             outside=found[self.rest].mean(axis=0) if self.rest.any() else np.zeros(len(MEASURES)),
             whole=(counted @ found) / counted.sum(),
+        )
+
+    def scout(self) -> Sample:
+        """Return one in four of these MCUs, at least 512, and of these at least a quarter from either part."""
+        blocks = len(self.region) // len(self.times)
+        inside = np.asarray(self.region.reshape(-1, blocks).any(axis=1))
+        count = max(len(inside) // _SCOUT_SHARE, _LEAST_SCOUT)
+        if len(inside) <= count:
+            return self
+        within, without = np.flatnonzero(inside), np.flatnonzero(~inside)
+        least, spared = (min(len(part), count // _SCOUT_SHARE) for part in (within, without))
+        first = _pick(within, min(max(round(count * len(within) / len(inside)), least), count - spared))
+        mcu = np.concatenate((first, _pick(without, count - len(first))))
+        of_luma = (blocks * mcu[:, None] + np.arange(blocks)).ravel()
+        return Sample(
+            components=tuple(part.subset(of_luma if part.number == 0 else mcu) for part in self.components),
+            luma=self.luma[of_luma],
+            masking=self.masking[of_luma],
+            region=self.region[of_luma],
+            rest=self.rest[of_luma],
+            times=self.times[mcu],
+            complete=False,
         )
 
 
@@ -126,7 +151,7 @@ def sample(picture: Picture) -> Sample:
     rows = (factor * row[:, None, None] + offset[None, :, None]).repeat(factor, axis=2).ravel()
     columns = (factor * column[:, None, None] + offset[None, None, :]).repeat(factor, axis=1).ravel()
     blocks = rows * luma.columns + columns
-    measured = luma_plane(reference.luma(_pixels(picture.pixels, row, column, factor * BLOCK))).coefficients
+    measured = luma_of_mcus(picture.pixels, row, column, factor)
     return Sample(
         components=tuple(part.subset(blocks if part.number == 0 else mcu) for part in picture.components),
         luma=measured,
@@ -147,17 +172,7 @@ def shown_errors(picture: Picture, whole: Sample, decoded: NDArray[np.uint8], me
     """
     luma, last = picture.planes[0], picture.planes[-1]
     row, column = np.divmod(np.arange(len(whole.times)), last.columns)
-    side = luma.columns // last.columns * BLOCK
-    copy = luma_plane(reference.luma(_pixels(decoded, row, column, side))).coefficients
+    copy = luma_of_mcus(decoded, row, column, luma.columns // last.columns)
     errors = block_errors(whole.luma, copy)[measure - 1] if measure else ((whole.luma - copy) ** 2).mean(axis=1)
     outside = float(errors[whole.rest].mean(dtype=np.float64)) if whole.rest.any() else 0.0
     return float(errors[whole.region].mean(dtype=np.float64)), outside
-
-
-def _pixels(pixels: NDArray[np.uint8], row: NDArray[np.intp], column: NDArray[np.intp], side: int) -> NDArray[np.uint8]:
-    """Pixels `uint8[m·side, side, …]` of the MCUs at these places, one below the other; edges are replicated."""
-    offset = np.arange(side)
-    rows = np.minimum(side * row[:, None] + offset, pixels.shape[0] - 1)
-    columns = np.minimum(side * column[:, None] + offset, pixels.shape[1] - 1)
-    taken = pixels[rows[:, :, None], columns[:, None, :]]
-    return np.ascontiguousarray(taken.reshape(-1, side, *pixels.shape[2:]))

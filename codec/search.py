@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,6 +12,8 @@ from codec.libjpeg import floor_quality, libjpeg_levels, libjpeg_tables
 from codec.point import Point, costs, first_levels
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from codec.sample import Errors, Sample
     from codec.tuning import Tuning
 
@@ -28,6 +30,8 @@ _RELIEF: Final = 0.85
 """Power of the weights outside the region that is first tried against a power of the error there."""
 _BELOW: Final = 0.97
 """Share of the error allowed there that a third attempt, and any later one, is to reach."""
+_ROOM: Final = 0.93
+"""Share of it from which on no higher contrast is looked for."""
 _ROUNDS: Final = 6
 """Most attempts to lift what lies outside of the region above its floor."""
 
@@ -67,11 +71,21 @@ class Limits:
 class Search:
     """Tries operating points on a sample; the symbols' costs come from the point tried before."""
 
-    def __init__(self, sample: Sample, tuning: Tuning, scale: float) -> None:
+    def __init__(
+        self, sample: Sample, tuning: Tuning, scale: float, bits: tuple[NDArray[np.float32], ...] | None = None
+    ) -> None:
+        """Prepare.
+
+        Args:
+            sample: What is looked at.
+            tuning: The constants of the aim.
+            scale: About that of the first attempt.
+            bits: What the symbols cost in the first attempt; None takes it from the nearest levels.
+        """
         self._sample = sample
         self._tuning = tuning
         self._times = [sample.times_of(part.number) for part in sample.components]
-        self._bits, _ = costs(first_levels(tuning, sample.components, scale), self._times)
+        self._bits = bits or costs(first_levels(tuning, sample.components, scale), self._times)[0]
 
     def attempt(self, scale: float, contrast: float, thrift: float = 1.0) -> Trial:
         """Quantise the sample at a point and measure what a decoder would show."""
@@ -105,7 +119,7 @@ class Search:
                 ratio = float(np.clip(share**-0.5, 0.5, 1.5)) if share > 0 else 1.5
                 scale *= min(ratio, 1 / stride) if bad else max(ratio, stride)
                 stride **= 2
-        return good and self.thriftiest(limits, good)
+        return good
 
     def thriftiest(self, limits: Limits, good: Trial) -> Trial:
         """Raise λ at the tables of a point as far as the limits allow.
@@ -152,52 +166,80 @@ def plain(sample: Sample, quality: int) -> Plain:
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """What a file is held against on a sample.
+
+    own: what libjpeg's own levels make of it at the quality asked for.
+    outside: errors of libjpeg's at the `floor_quality` outside of the region, infinite where there is no outside.
+    """
+
+    own: Plain
+    outside: float
+
+
+def bar(sample: Sample, tuning: Tuning, quality: int, strength: float) -> Bar:
+    """Measure what a file at a quality of 1 to 100 is held against."""
+    outside = np.inf
+    if sample.rest.any():
+        outside = float(plain(sample, floor_quality(quality, strength)).errors.outside[tuning.promise])
+    return Bar(plain(sample, quality), outside)
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """Where a search for a quality starts.
 
-    scale: the first one tried.
+    scale, contrast, bits: of the first attempt; as in `Point`, but bits may be None.
     inside, outside: what to multiply the errors with that libjpeg's levels allow in the region and elsewhere.
     """
 
     scale: float
     inside: float = 1.0
     outside: float = 1.0
+    contrast: float = 1.0
+    bits: tuple[NDArray[np.float32], ...] | None = None
 
 
-def at_quality(
-    sample: Sample, tuning: Tuning, quality: int, strength: float, start: Start
-) -> tuple[Trial | None, Plain]:
+def at_quality(sample: Sample, tuning: Tuning, held: Bar, strength: float, start: Start) -> Trial | None:
     """Find the point that is as good as libjpeg inside the region, and outside as good as at its `floor_quality`.
 
-    Returns what was measured there and of libjpeg's own levels. There is no point where those take fewer bits.
+    Returns what was measured there; None where libjpeg's own levels take fewer bits than any such point.
     """
-    own = plain(sample, quality)
     measure = tuning.promise
-    outside = np.inf
-    if sample.rest.any():
-        floor = plain(sample, floor_quality(quality, strength))
-        outside = start.outside * float(floor.errors.outside[measure])
-    scale = start.scale
-    inside = start.inside * float(own.errors.inside[measure])
-    contrast = 1.0
+    inside, outside = start.inside * float(held.own.errors.inside[measure]), start.outside * held.outside
+    search = Search(sample, tuning, start.scale, start.bits)
+    best = _balanced(search, Limits(inside, outside, measure), start, strength, held.own.bits)
+    return best and search.thriftiest(Limits(inside, outside, measure), best)
+
+
+def _balanced(search: Search, limits: Limits, start: Start, strength: float, most_bits: float) -> Trial | None:
+    """Find the contrast at which what lies outside of the region just stays above its floor.
+
+    Where the error there goes with a power of the contrast, two points tell which; the first is a guess.
+    """
+    only_inside = replace(limits, outside=np.inf)
+    scale, contrast = start.scale, start.contrast
     relief = _RELIEF / (-np.log(weights.FLOOR) * strength) if strength > 0 else 0.0
     before: tuple[float, float] | None = None
-    search = Search(sample, tuning, scale)
+    best: Trial | None = None
     for left in range(_ROUNDS, 0, -1):
         # Weights that are all alike are as far as the contrast goes; from there on only finer tables help the rest.
-        contrast = contrast if left > 1 else 0.0
-        trial = search.coarsest(Limits(inside, np.inf if contrast else outside, measure), scale, contrast)
-        if trial is None or trial.bits > own.bits:
+        contrast = contrast if left > 1 or best else 0.0
+        trial = search.coarsest(only_inside if contrast else limits, scale, contrast)
+        if trial is None or trial.bits > most_bits:
             break
-        found = float(trial.errors.outside[measure])
-        if found <= outside:
-            return trial, own
-        excess = np.log(found / outside) if outside > 0 else np.inf
-        if before:
+        found = float(trial.errors.outside[limits.measure])
+        if found <= limits.outside and (best is None or trial.bits < best.bits):
+            best = trial
+        if found <= limits.outside and (contrast >= 1 or found >= _ROOM * limits.outside or before is not None):
+            break
+        excess = np.log(found / limits.outside) if limits.outside > 0 else np.inf
+        if before and found != before[1] and contrast != before[0]:
+            slope = (before[0] - contrast) / np.log(before[1] / found)
+            relief = slope if slope > 0 else relief
+        if before or found < limits.outside:
             excess -= np.log(_BELOW)
-            if found < before[1]:
-                relief = (before[0] - contrast) / np.log(before[1] / found)
         before = contrast, found
-        contrast = max(contrast - float(relief * excess), 0.0)
+        contrast = float(np.clip(contrast - relief * excess, 0.0, 1.0))
         scale = trial.scale
-    return None, own
+    return best

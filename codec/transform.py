@@ -120,6 +120,17 @@ def forward_dct(samples: Any, half: Any, count: Any, out: Any) -> None:
             out[b, k] = half[PLACES[k] + 8 * b]
 
 
+# Luma as Pillow computes it, in units of 1/64: each product is rounded, their sum is rounded down.
+@helper
+def measured_luma(colours: Any, out: Any) -> None:
+    """Write the luma that measures see of 64 pixels of RGB `[192]` to `out` `[64]`, in 0..255."""
+    for x in range(64):
+        red = np.rint(np.float32(0.299 * 64) * colours[3 * x])
+        green = np.rint(np.float32(0.587 * 64) * colours[3 * x + 1])
+        blue = np.rint(np.float32(0.114 * 64) * colours[3 * x + 2])
+        out[x] = np.floor((red + green + blue) * np.float32(1 / 64))
+
+
 # JFIF 1.02, section 7:  Y = 0.299 R + 0.587 G + 0.114 B, less the level shift of 128 (T.81, A.3.1). Y is rounded to
 # whole grey levels, as libjpeg does: the decoder rounds as well, and at high quality finds the same number again. The
 # factors are in units of 2^−16, so that sums are whole numbers below 2^24, which single precision holds exactly.

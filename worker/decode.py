@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from config.errors import DamagedImageError, UnsupportedImageError
+from worker.metadata import UPRIGHT
 from worker.probe import UNDECODABLE
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def decode(source: Probe) -> Picture:
     try:
         image.load()
         exif = image.getexif()
-        upright = ImageOps.exif_transpose(image)
+        turned = exif.get(ExifTags.Base.Orientation, UPRIGHT) != UPRIGHT
+        upright = ImageOps.exif_transpose(image) if turned else image  # it copies what need not be turned
     except UNDECODABLE as error:
         raise DamagedImageError(f"cannot be decoded as {source.format}: {error}") from error
     icc = image.info.get("icc_profile") or None
@@ -68,10 +70,15 @@ def _to_grey_or_rgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image,
         image = _on_white(image)
     space = icc[_PROFILE_SPACE] if icc else None
     if image.mode in _GREY:
-        return image.convert("L"), icc if space == b"GRAY" else None
+        return _in_mode(image, "L"), icc if space == b"GRAY" else None
     if image.mode in {"RGB", "P", "RGBX"}:
-        return image.convert("RGB"), icc if space == b"RGB " else None
+        return _in_mode(image, "RGB"), icc if space == b"RGB " else None
     return _to_srgb(image, icc), None
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Convert; a picture that has the mode already is not copied."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

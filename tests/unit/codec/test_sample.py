@@ -136,6 +136,33 @@ def test_without_a_region_of_its_own_all_places_are_looked_at(picture, monkeypat
     assert set(taken.times.tolist()) == {round(25 * 38 / 100)}
 
 
+@pytest.mark.parametrize(("share", "within"), [(0.5, 0.5), (0.1, 0.25), (0.9, 0.75)])
+def test_a_scout_is_a_smaller_sample_of_both_parts(textured, share, within):
+    pixels = textured(640, 1280, 3)
+    importance = np.zeros((40, 80))
+    importance[:, : round(80 * share)] = 1
+    taken = module.sample(prepare(pixels, importance, 0.6))
+    scout = taken.scout()
+    assert not scout.complete
+    assert len(scout.times) == len(taken.times) // 4
+    inside = scout.region.reshape(-1, 4).any(axis=1)
+    assert inside.mean() == pytest.approx(within, abs=0.05)
+    originals = {row.tobytes(): number for number, row in enumerate(taken.components[1].coefficients)}
+    mcu = np.array([originals[row.tobytes()] for row in scout.components[1].coefficients])
+    assert len(set(mcu.tolist())) == len(mcu)
+    luma = (4 * mcu[:, None] + np.arange(4)).ravel()
+    for name in ("luma", "masking", "region", "rest"):
+        assert np.array_equal(getattr(scout, name), getattr(taken, name)[luma])
+    for part, original in zip(scout.components, taken.components, strict=True):
+        assert np.array_equal(part.coefficients, original.coefficients[mcu if part.number else luma])
+        assert np.array_equal(part.weight, original.weight[mcu if part.number else luma])
+
+
+def test_what_is_small_is_scouted_whole(textured):
+    taken = module.sample(prepare(textured(300, 400, 3), _disc(), 0.6))
+    assert taken.scout() is taken
+
+
 @pytest.mark.parametrize("largest", [4096, 60])
 @pytest.mark.parametrize("name", ["coffee", "camera"])
 def test_errors_are_means_of_what_the_decoder_shows(picture, name, largest, monkeypatch):
