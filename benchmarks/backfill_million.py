@@ -50,7 +50,7 @@ def key_of(number: int) -> str:
     return f"in/{number:09}/a b+ü&%.jpg"
 
 
-class _Listing(BaseHTTPRequestHandler):
+class Listing(BaseHTTPRequestHandler):
     """Answers ListObjectsV2 for `keys` made-up keys, and nothing else."""
 
     protocol_version = "HTTP/1.1"
@@ -84,11 +84,24 @@ class _Listing(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-def _serve(keys: int, told: Queue[int]) -> None:
-    _Listing.keys = keys
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Listing)
+def serve(handler: type[Listing], keys: int, told: Queue[int]) -> None:
+    """Answer requests about so many keys, and tell at which port."""
+    handler.keys = keys
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     told.put(server.server_address[1])
     server.serve_forever()
+
+
+def settings_for(port: int) -> dict[str, str]:
+    """Return the environment of a command before the stand-in."""
+    return {
+        **clean_environment(dict(os.environ)),
+        "SEMJPEG_S3__ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "SEMJPEG_S3__REGION": "us-east-1",
+        "SEMJPEG_S3__ADDRESSING_STYLE": "path",
+        "SEMJPEG_PRODUCER__HIGH_WATER": str(_HIGH_WATER),
+        "SEMJPEG_PRODUCER__LOW_WATER": str(_LOW_WATER),
+    }
 
 
 @dataclass
@@ -126,23 +139,19 @@ class Workers:
 def run(keys: int, kills: int, folder: Path) -> None:
     """Queue all keys, killing the producer so many times, and print a line of the table."""
     told: Queue[int] = Queue()
-    listing = Process(target=_serve, args=(keys, told), daemon=True)
+    listing = Process(target=serve, args=(Listing, keys, told), daemon=True)
     listing.start()
-    environment = {
-        **clean_environment(dict(os.environ)),
-        "SEMJPEG_S3__ENDPOINT_URL": f"http://127.0.0.1:{told.get()}",
-        "SEMJPEG_S3__REGION": "us-east-1",
-        "SEMJPEG_S3__ADDRESSING_STYLE": "path",
-        "SEMJPEG_PRODUCER__HIGH_WATER": str(_HIGH_WATER),
-        "SEMJPEG_PRODUCER__LOW_WATER": str(_LOW_WATER),
-    }
+    environment = settings_for(told.get())
     with Processes(folder, environment) as processes:
         url = start_valkey(processes, folder)
         workers = Workers(redis.Redis.from_url(url), keys, "semjpeg:semjpeg")
         thread = threading.Thread(target=workers.work)
         thread.start()
         began_s = time.monotonic()
-        peaks, killed = _produce({**environment, "SEMJPEG_BROKER__URL": url}, workers, kills)
+        command = ["enqueue", "s3://photos/in", "s3://small", "--run", "million"]
+        peaks, killed = produce(
+            command, {**environment, "SEMJPEG_BROKER__URL": url}, workers.client, moments(kills, keys)
+        )
         seconds = time.monotonic() - began_s
         workers.ended = True
         thread.join()
@@ -155,18 +164,29 @@ def run(keys: int, kills: int, folder: Path) -> None:
     )
 
 
-def _produce(environment: dict[str, str], workers: Workers, kills: int) -> tuple[list[int], int]:
-    """Run the command until it ends by itself; return the peaks of its memory in bytes, and how often it was killed."""
+def moments(count: int, jobs: int) -> list[float]:
+    """Choose how many jobs stand in the queue whenever the producer is killed, of all that there will be."""
     chance = random.Random(0)  # noqa: S311 - guards nothing
-    moments = sorted(chance.uniform(0, 0.95) * workers.keys for _ in range(kills))
-    command = [sys.executable, "-m", "semjpeg", "enqueue", "s3://photos/in", "s3://small", "--run", "million"]
+    return sorted(chance.uniform(0, 0.95) * jobs for _ in range(count))
+
+
+def produce(
+    arguments: list[str], environment: dict[str, str], client: redis.Redis, moments: list[float]
+) -> tuple[list[int], int]:
+    """Run a command in the run `million` until it ends by itself.
+
+    Returns:
+        The peaks of its memory in bytes, one of each time that it was started; and how often it was killed.
+    """
+    command = [sys.executable, "-m", "semjpeg", *arguments]
+    chance = random.Random(1)  # noqa: S311 - guards nothing
     peaks, killed = [], 0
     while True:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
         status = 1
         while status and killed < len(moments):
             time.sleep(chance.uniform(0, _LOOK_S))
-            queued = int(workers.client.hget("semjpeg:run:million", "enqueued") or 0)
+            queued = int(client.hget("semjpeg:run:million", "enqueued") or 0)
             if queued > moments[killed]:
                 process.kill()
                 killed += 1
@@ -179,7 +199,7 @@ def _produce(environment: dict[str, str], workers: Workers, kills: int) -> tuple
         if process.returncode == 0:
             return peaks, killed
         if process.returncode > 0:
-            raise SystemExit(f"semjpeg enqueue ended with {process.returncode}")
+            raise SystemExit(f"semjpeg {arguments[0]} ended with {process.returncode}")
 
 
 def main() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING
 
 from celery import Celery
+
+from config.redis_url import uses_tls
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -20,8 +23,11 @@ def make_celery(settings: Settings) -> Celery:
     the object store.
     """
     broker = settings.broker
-    app = Celery("semjpeg", broker=broker.url.get_secret_value(), set_as_current=False)
+    url = broker.url.get_secret_value()
+    app = Celery("semjpeg", broker=url, set_as_current=False)
     app.conf.update(
+        # said here, for what kombu makes of `rediss://` alone is TLS that verifies nothing
+        broker_use_ssl={"ssl_cert_reqs": ssl.CERT_REQUIRED} if uses_tls(url) else None,
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,
@@ -44,4 +50,18 @@ def make_celery(settings: Settings) -> Celery:
             "socket_keepalive": True,
         },
     )
+    return app
+
+
+def make_observer(settings: Settings) -> Celery:
+    """Build an application that asks workers how they are, and neither queues nor takes jobs.
+
+    Whoever waits for an answer would, as kombu does it, also give back what dead workers held. An observer keeps books
+    of its own on what is unacknowledged, which are always empty: so it needs no right to touch any job.
+    """
+    app = make_celery(settings)
+    app.conf.broker_transport_options |= {
+        name: f"observer.{name.removesuffix('_key')}"
+        for name in ("unacked_key", "unacked_index_key", "unacked_mutex_key")
+    }
     return app

@@ -19,6 +19,7 @@
         ├── DamagedRecordError
         ├── DeadlineExceededError
         ├── WorkerLostError
+        ├── KeyTooLongError
         ├── ModelError
         ├── EncodingError
         ├── VerificationError
@@ -148,9 +149,15 @@ class DeadlineExceededError(PermanentError):
 
 
 class WorkerLostError(PermanentError):
-    """The worker died while it worked on this object, and so did the next one."""
+    """Workers died while they worked on this object, again and again, and in the end while they did nothing else."""
 
     code = "worker-lost"
+
+
+class KeyTooLongError(PermanentError):
+    """The key of the result would be longer than an object store takes."""
+
+    code = "key-too-long"
 
 
 class ModelError(PermanentError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from config.errors import ConfigurationError, InvalidMessageError
-from config.places import Place, ResultKeys
+from config.places import MAX_KEY_BYTES, Place, ResultKeys, utf8_bytes
 from config.recipes import Recipe, Route
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ TASK_NAME = "semjpeg.compress"
 
 JOB_FIELD = "semjpeg-job"
 """User metadata of every result: the identity of the job that made it."""
-
-MAX_KEY_BYTES = 1024
-"""S3's limit on the UTF-8 length of a key."""
 
 
 class Job(BaseModel):
@@ -51,7 +48,7 @@ class Job(BaseModel):
 
     def model_post_init(self, _context: object, /) -> None:
         """Check what single fields cannot say."""
-        if len(self.key.encode()) > MAX_KEY_BYTES:
+        if utf8_bytes(self.key) > MAX_KEY_BYTES:
             raise InvalidMessageError(f"the key {self.key[:80]!r}… is longer than {MAX_KEY_BYTES} bytes")
         if not self.key.startswith(self.source_prefix):
             raise InvalidMessageError(f"the key {self.key!r} does not start with {self.source_prefix!r}")

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from config.errors import ConfigurationError
 
 RECORDS_PREFIX = ".semjpeg/"
 """Everything that is written beside the results stands under this prefix of the output place."""
+
+MAX_KEY_BYTES: Final = 1024
+"""S3's limit on the UTF-8 length of a key."""
+
+_SHORTENED: Final = re.compile("~[0-9a-f]{64}")
+"""How the name of a record ends whose source's name is too long for it: with the SHA-256 of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,8 @@ class ResultKeys:
 
     A result keeps the whole source key and appends `.jpg`, whatever the source's suffix was: `a.png` and
     `a.jpg` never fight for one result, and the key of a result can be computed without looking at the bucket.
+    Where that makes the JPEG's key too long there is no result. What is written beside it always has a key that fits:
+    of a name that is too long it keeps the beginning and has the SHA-256 in place of the rest.
     """
 
     jpeg: str
@@ -68,11 +79,45 @@ class ResultKeys:
 
     @classmethod
     def of(cls, name: str, output_prefix: str) -> ResultKeys:
-        """Lay out the results of the source called `name` (its key less the source's prefix)."""
+        """Lay out the results of the source called `name` (its key less the source's prefix).
+
+        Raises:
+            ConfigurationError: The prefix is so long that not even a digest fits behind it.
+        """
         records = f"{output_prefix}{RECORDS_PREFIX}"
         return cls(
             jpeg=f"{output_prefix}{name}.jpg",
-            metrics=f"{records}metrics/{name}.json",
-            failure=f"{records}failed/{name}.json",
-            map=f"{records}maps/{name}.png",
+            metrics=_record_key(f"{records}metrics/", name, ".json"),
+            failure=_record_key(f"{records}failed/", name, ".json"),
+            map=_record_key(f"{records}maps/", name, ".png"),
         )
+
+    @property
+    def jpeg_fits(self) -> bool:
+        """Whether an object store takes the JPEG's key."""
+        return utf8_bytes(self.jpeg) <= MAX_KEY_BYTES
+
+
+def utf8_bytes(key: str) -> int:
+    """Return the length of a key as object stores count it; odd bytes of a file's name count as one each."""
+    return len(_encode(key))
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _record_key(folder: str, name: str, suffix: str) -> str:
+    """Return the key of a record, shortened where it has to be.
+
+    A name that looks as if it had been shortened is shortened as well: so no two names share a key.
+    """
+    looks_shortened = _SHORTENED.fullmatch(name[-65:])
+    if not looks_shortened and utf8_bytes(f"{folder}{name}{suffix}") <= MAX_KEY_BYTES:
+        return f"{folder}{name}{suffix}"
+    digest = f"~{hashlib.sha256(_encode(name)).hexdigest()}"
+    room = MAX_KEY_BYTES - utf8_bytes(f"{folder}{digest}{suffix}")
+    if room < 0:
+        raise ConfigurationError(f"the output prefix is {-room} bytes too long for the keys of records")
+    kept = _encode(name)[:room].decode("utf-8", "ignore")
+    return f"{folder}{kept}{digest}{suffix}"

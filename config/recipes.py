@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from config.errors import ConfigurationError
-from config.places import Place
+from config.places import MAX_KEY_BYTES, Place, ResultKeys
 
 
 class MetadataPolicy(StrEnum):
@@ -156,12 +156,18 @@ class Route(BaseModel):
     recipe: str = "default"
 
     def model_post_init(self, _context: object, /) -> None:
-        """Refuse a route whose results would be taken for new sources."""
-        if self.source_place.contains(self.output_place):
+        """Refuse a route whose results would or might be taken for new sources, or have no place for their records."""
+        source, output = self.source_place, self.output_place
+        if source.contains(output):
             raise ConfigurationError(
-                f"the output {self.output_place} lies inside the source {self.source_place}: "
-                "results would be compressed again"
+                f"the output {output} lies inside the source {source}: results would be compressed again"
             )
+        if output.contains(source):
+            raise ConfigurationError(
+                f"the source {source} lies inside the output {output}: results that fall into it would be compressed "
+                "again"
+            )
+        ResultKeys.of("x" * MAX_KEY_BYTES, output.prefix)  # even the longest name needs a record
 
     @property
     def source_place(self) -> Place:

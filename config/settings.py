@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,20 +22,36 @@ from pydantic_settings import (
 from config.errors import ConfigurationError
 from config.memory import memory_for_pictures
 from config.recipes import Recipe, Route
+from config.redis_url import RedisUrl
 
 Positive = Annotated[int, Field(gt=0)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
 
 
+def _without_credentials(url: str) -> str:
+    """Refuse a user or a password in a URL: error messages and logs show it.
+
+    Raises:
+        ValueError: There is one.
+    """
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise ValueError("must hold no user and no password: credentials have places of their own")
+    return url
+
+
+Endpoint = Annotated[str, AfterValidator(_without_credentials)]
+
+
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class BrokerSettings(_Section):
     """The Redis (or Valkey) server that holds the queue and the counters."""
 
-    url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
-    """`redis://[user:password@]host:port/db`, or `rediss://` for TLS."""
+    url: RedisUrl = SecretStr("redis://127.0.0.1:6379/0")
+    """`redis://[user:password@]host:port/db`, or `rediss://…` for TLS: the server's certificate is verified, by the
+    system's authorities or by those of `?ssl_ca_certs=FILE`; `&ssl_certfile=FILE&ssl_keyfile=FILE` shows one's own."""
     key_prefix: str = "semjpeg:"
     """Stands before every key, so that a server can be shared."""
     visibility_timeout_s: Positive = 60
@@ -46,7 +62,7 @@ class BrokerSettings(_Section):
 class S3Settings(_Section):
     """The object store, for all buckets."""
 
-    endpoint_url: str | None = None
+    endpoint_url: Endpoint | None = None
     """None means AWS."""
     region: str | None = None
     addressing_style: Literal["auto", "path", "virtual"] = "auto"
@@ -60,8 +76,8 @@ class S3Settings(_Section):
 class SqsSettings(_Section):
     """The queue to which the object store sends its notifications."""
 
-    queue_url: str | None = None
-    endpoint_url: str | None = None
+    queue_url: Endpoint | None = None
+    endpoint_url: Endpoint | None = None
     """None means the store's own endpoint_url, else AWS."""
 
 
@@ -79,8 +95,8 @@ class EventsSettings(_Section):
     """Requests whose jobs are queued at the same time."""
     redis_list: str | None = None
     """The list to which a store pushes notifications, as MinIO's `redis` target does. Its whole name."""
-    redis_url: SecretStr | None = None
-    """The server that holds the list; None means the broker."""
+    redis_url: RedisUrl | None = None
+    """The server that holds the list, as a URL like the broker's; None means the broker."""
 
 
 class LimitSettings(_Section):
@@ -112,6 +128,15 @@ class MetricsSettings(_Section):
     """Which share of the images has all measures, chosen by hash of the key: the same ones whenever they are done."""
     full_max_pixels: Annotated[int, Field(ge=4096)] = 1_000_000
     """Of a larger picture these measures look at so many pixels in its middle: their memory and time grow with them."""
+
+
+class PrometheusSettings(_Section):
+    """Where a long-running process serves its metrics and its health."""
+
+    host: str = "127.0.0.1"
+    """An IP address of this machine, or its name. The metrics are no secret, and tell nothing of keys or contents."""
+    port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    """None: nothing is served; 0: one that is free, which the log names."""
 
 
 class ProducerSettings(_Section):
@@ -148,6 +173,7 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         frozen=True,
         extra="forbid",
+        hide_input_in_errors=True,
         nested_model_default_partial_update=True,
     )
 
@@ -158,6 +184,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     worker: WorkerSettings = WorkerSettings()
     metrics: MetricsSettings = MetricsSettings()
+    prometheus: PrometheusSettings = PrometheusSettings()
     producer: ProducerSettings = ProducerSettings()
     storage: StorageSettings = StorageSettings()
     model: ModelSettings = ModelSettings()

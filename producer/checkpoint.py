@@ -31,6 +31,7 @@ class Plan:
         output: The output place, as a URL.
         recipe: The recipe's hash.
         inventory: The manifest that is read in place of a listing, as a URL; empty: the source is listed.
+        check: By what results are judged; empty: they are not looked at.
     """
 
     run: str
@@ -38,6 +39,7 @@ class Plan:
     output: str
     recipe: str
     inventory: str = ""
+    check: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,13 @@ class Start:
         position: Of the last job that is queued; empty at the very beginning.
         queued: Jobs queued so far.
         finished: Whether there is nothing left to queue.
+        note: What was left by one who finished with the same plan.
     """
 
     position: str = ""
     queued: int = 0
     finished: bool = False
+    note: str = ""
 
 
 class Checkpoint:
@@ -61,7 +65,8 @@ class Checkpoint:
     def __init__(self, client: Redis, key_prefix: str, plan: Plan) -> None:
         self._client = client
         self._plan = plan
-        self._key = f"{key_prefix}checkpoint:{plan.run}:{plan.source}"
+        kind = "reconcile" if plan.check else ""  # a source ends in a slash, so there is no doubt
+        self._key = f"{key_prefix}checkpoint:{plan.run}:{plan.source}{kind}"
         self._owner = uuid4().hex
         self._step = 0
 
@@ -69,7 +74,7 @@ class Checkpoint:
         """Take the checkpoint over, or make it.
 
         Args:
-            restart: Forget the position, and begin anew whatever the run was begun with.
+            restart: Forget position and note, and begin anew whatever the run was begun with.
 
         Raises:
             ConfigurationError: The run was begun with another output, recipe or inventory.
@@ -114,15 +119,36 @@ class Checkpoint:
         """Take note that the transaction of the last `advance` was done."""
         self._step += 1
 
-    def finish(self) -> None:
-        """Say that all is queued.
+    def begin_again(self) -> Start:
+        """As `begin`, and from the beginning where the run is finished; its note stays.
 
         Raises:
+            ConfigurationError: As `begin`.
+            BrokerUnavailableError: The broker does not answer.
+        """
+        start = self.begin()
+        if not start.finished:
+            return start
+        try:
+            self._client.hset(self._key, mapping={"position": json.dumps(""), "queued": 0, "finished": 0})
+        except redis.RedisError as error:
+            raise BrokerUnavailableError(f"the run {self._plan.run} cannot begin again: {error}") from error
+        return Start(note=start.note)
+
+    def finish(self, note: str = "") -> None:
+        """Say that all is queued, and leave a note for those who begin again; an empty one leaves the old one.
+
+        Raises:
+            ConfigurationError: Another producer goes on with this run, or the broker has lost it.
             BrokerUnavailableError: The broker does not answer.
         """
         try:
-            self._client.hset(self._key, "finished", 1)
-            self._client.expire(self._key, LIFETIME_S)
+            with self._client.pipeline(transaction=True) as together:
+                self.watch(together)
+                together.multi()
+                together.hset(self._key, mapping={"finished": 1, **({"note": note} if note else {})})
+                together.expire(self._key, LIFETIME_S)
+                together.execute()
         except redis.RedisError as error:
             raise BrokerUnavailableError(f"the end of the run {self._plan.run} is not noted: {error}") from error
 
@@ -137,16 +163,18 @@ class Checkpoint:
             together.hset(self._key, mapping={"queued": 0, "finished": 0})
         else:
             self._compare(json.loads(stored["plan"]))
-            start = Start(json.loads(stored["position"]), int(stored["queued"]), stored["finished"] == "1")
+            start = Start(
+                json.loads(stored["position"]), int(stored["queued"]), stored["finished"] == "1", stored.get("note", "")
+            )
         together.hset(self._key, mapping={"owner": self._owner, "step": 0})
         together.expire(self._key, LIFETIME_S)
         return start
 
     def _compare(self, begun: dict[str, str]) -> None:
         other = [
-            f"{name} {begun[name] or 'none'} instead of {value or 'none'}"
+            f"{name} {begun.get(name) or 'none'} instead of {value or 'none'}"
             for name, value in asdict(self._plan).items()
-            if begun[name] != value
+            if begun.get(name, "") != value
         ]
         if other:
             raise ConfigurationError(

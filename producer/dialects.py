@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from config.errors import InvalidMessageError
-from config.jobs import MAX_KEY_BYTES
+from config.places import MAX_KEY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from config.errors import BrokerUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from config.jobs import Job
     from producer.checkpoint import Checkpoint
@@ -29,9 +29,9 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A job, and the position of one who has queued it and all before it."""
+    """A job, and the position of one who has queued it and all before it; without a job, of one who need not wait."""
 
-    job: Job
+    job: Job | None
     position: str
 
 
@@ -57,13 +57,23 @@ def feed(queue: JobQueue, steps: Iterable[Step], checkpoint: Checkpoint | None, 
     coming = iter(steps)
     while True:
         room = patiently(queue.wait_for_room, warn)
-        batch = list(islice(coming, min(room, BATCH)))
+        batch = list(_up_to_a_mark(coming, min(room, BATCH)))
         if not batch:
             return queued
-        jobs = [step.job for step in batch]
-        patiently(partial(queue.publish, jobs, checkpoint, batch[-1].position), warn)
-        queued += len(jobs)
-        tell(f"queued {queued:,}: {jobs[-1].key}")
+        jobs = [step.job for step in batch if step.job]
+        if jobs or checkpoint:
+            patiently(partial(queue.publish, jobs, checkpoint, batch[-1].position), warn)
+        if jobs:
+            queued += len(jobs)
+            tell(f"queued {queued:,}: {jobs[-1].key}")
+
+
+def _up_to_a_mark(coming: Iterator[Step], most: int) -> Iterator[Step]:
+    """Take steps until one has no job: who looks at many objects for few jobs keeps none of these waiting."""
+    for step in islice(coming, most):
+        yield step
+        if step.job is None:
+            return
 
 
 def patiently(attempt: Callable[[], _T], warn: Notice) -> _T:

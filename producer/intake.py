@@ -12,6 +12,7 @@ from producer.events import parse_notification
 
 if TYPE_CHECKING:
     from config.jobs import Job
+    from config.telemetry import ProducerTelemetry
     from producer.queue import JobQueue
     from producer.routing import Router
 
@@ -38,9 +39,10 @@ class Intake:
     nothing is remembered here.
     """
 
-    def __init__(self, router: Router, queue: JobQueue) -> None:
+    def __init__(self, router: Router, queue: JobQueue, telemetry: ProducerTelemetry) -> None:
         self._router = router
         self._queue = queue
+        self._telemetry = telemetry
 
     def take(self, body: str | bytes) -> Taken:
         """Queue the jobs of a notification, all of them or none. A malformed record is logged; the others count.
@@ -50,18 +52,33 @@ class Intake:
             StorageUnavailableError: An object had to be looked at, and its store cannot be reached; nothing is queued.
             BrokerUnavailableError: The broker did not take the jobs.
         """
-        notification = parse_notification(body)
+        try:
+            notification = parse_notification(body)
+        except InvalidMessageError:
+            self._telemetry.event("malformed")
+            raise
         malformed = list(notification.malformed)
         jobs: list[Job] = []
+        wanted = 0
         for event in notification.created:
             try:
-                jobs += self._router.jobs(event)
+                found = self._router.jobs(event)
+                jobs += found
+                wanted += bool(found)
             except InvalidMessageError as error:
                 malformed.append(str(error))
         for reason in malformed:
             _log.error("record dropped", reason=reason)
         if jobs:
             self._queue.publish(jobs)
+        dropped = len(malformed) - len(notification.malformed)
+        self._telemetry.event("queued", wanted)
+        self._telemetry.event("passed_over", len(notification.created) - wanted - dropped)
+        self._telemetry.event("malformed", len(malformed))
         for job in jobs:
             _log.info("queued", bucket=job.bucket, key=job.key, run=job.run)
         return Taken(len(jobs), tuple(malformed))
+
+    def refuse(self) -> None:
+        """Count a notification that is turned away unread."""
+        self._telemetry.event("refused")

@@ -8,12 +8,11 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
-import io
 import json
 import re
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO
 from urllib.parse import unquote_plus
 
 from config.errors import ConfigurationError, DamagedRecordError
@@ -26,11 +25,15 @@ if TYPE_CHECKING:
     from storage.base import ObjectStore
 
 MAX_MANIFEST_BYTES: Final = 64 << 20
-MAX_FILE_BYTES: Final = 1 << 30
-"""Of one data file, which is held in memory as it is stored; its rows are unpacked a few at a time."""
+MAX_FILE_BYTES: Final = 5 << 30
+"""Of one data file, of which one at a time is kept on disk: what S3 lets anyone, itself included, write in one go."""
 
 _ROWS: Final = 5_000
 """Rows of a Parquet file that are unpacked at a time."""
+_BUFFER_BYTES: Final = 1 << 18
+"""Of each of its columns so much is read at a time; Arrow would read the whole group of rows at once."""
+_LONGEST_LINE: Final = 1 << 16
+"""Characters of a CSV file's line. A key has at most 1024 bytes; what has no lines at all is no inventory."""
 _NEEDED: Final = ("key", "size", "etag")
 _VERSIONS: Final = ("islatest", "isdeletemarker")
 _PARQUET_COLUMN: Final = re.compile(r"(?:required|optional)\s+\w+(?:\(\d+\))?\s+(\w+)")
@@ -82,27 +85,32 @@ class Inventory:
 
     def _rows(self, file: DataFile) -> Iterator[Mapping[str, Any]]:
         """Yield the rows of a data file, by the columns' names, a few in memory at a time."""
-        data = self.store.get(file.key, max_bytes=MAX_FILE_BYTES)
-        found = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        if file.md5 and found != file.md5.lower():
-            raise DamagedRecordError(f"{file.key!r} has the MD5 {found}, and the inventory's manifest says {file.md5}")
         read = self._csv_rows if self.file_format == "CSV" else self._parquet_rows
-        try:
-            yield from read(data)
-        except _DAMAGED as error:
-            raise DamagedRecordError(f"{file.key!r} is no {self.file_format} file of an inventory: {error}") from error
+        with self.store.open(file.key, max_bytes=MAX_FILE_BYTES) as data:
+            found = hashlib.file_digest(data, _md5).hexdigest()  # type: ignore[arg-type]  # it has readinto
+            if file.md5 and found != file.md5.lower():
+                raise DamagedRecordError(
+                    f"{file.key!r} has the MD5 {found}, and the inventory's manifest says {file.md5}"
+                )
+            data.seek(0)
+            try:
+                yield from read(data)
+            except _DAMAGED as error:
+                raise DamagedRecordError(
+                    f"{file.key!r} is no {self.file_format} file of an inventory: {error}"
+                ) from error
 
-    def _csv_rows(self, data: bytes) -> Iterator[Mapping[str, Any]]:
-        with gzip.open(io.BytesIO(data), "rt", encoding="utf-8", newline="") as text:
-            for cells in csv.reader(text):
+    def _csv_rows(self, data: BinaryIO) -> Iterator[Mapping[str, Any]]:
+        with gzip.open(data, "rt", encoding="utf-8", newline="") as text:
+            for cells in csv.reader(_lines(text)):
                 row = {name: cells[int(at)] for name, at in self.columns.items()}
                 row["key"] = unquote_plus(row["key"], errors="strict")
                 yield row
 
-    def _parquet_rows(self, data: bytes) -> Iterator[Mapping[str, Any]]:
+    def _parquet_rows(self, data: BinaryIO) -> Iterator[Mapping[str, Any]]:
         from pyarrow import parquet
 
-        file = parquet.ParquetFile(io.BytesIO(data))
+        file = parquet.ParquetFile(data, pre_buffer=False, buffer_size=_BUFFER_BYTES)
         names = {str(stored): name for name, stored in self.columns.items()}
         for batch in file.iter_batches(batch_size=_ROWS, columns=list(names)):
             for row in batch.to_pylist():
@@ -174,6 +182,18 @@ def _columns(file_format: str, schema: str) -> dict[str, int | str]:
 
 def _plain(name: str) -> str:
     return name.strip().replace("_", "").lower()
+
+
+def _lines(text: TextIO) -> Iterator[str]:
+    while line := text.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE and not line.endswith("\n"):
+            raise ValueError(f"a line has more than {_LONGEST_LINE} characters")
+        yield line
+
+
+def _md5() -> Any:
+    """Return a hash that tells damage and guards nothing."""
+    return hashlib.md5(usedforsecurity=False)
 
 
 def _is_true(value: object) -> bool:

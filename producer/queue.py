@@ -13,7 +13,8 @@ import redis
 import structlog
 
 from config.broker import QUEUE_NAME, make_celery
-from config.counters import RunCounters
+from config.counters import ENDED, RunCounters
+from config.deaths import forget_deaths
 from config.errors import BrokerUnavailableError
 from config.jobs import TASK_NAME
 from producer.checkpoint import Checkpoint
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from config.jobs import Job
     from config.settings import Settings
+    from config.telemetry import ProducerTelemetry
     from producer.checkpoint import Plan
 
 _POLL_S = 1.0
@@ -36,7 +38,14 @@ _log = structlog.get_logger(__name__)
 class JobQueue:
     """Sends jobs to the workers."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, telemetry: ProducerTelemetry | None = None) -> None:
+        """Prepare; nothing connects before the first job.
+
+        Args:
+            settings: Names the broker.
+            telemetry: Counts the jobs; None: they are counted for nobody.
+        """
+        self._telemetry = telemetry
         self._app = make_celery(settings)
         self._limits = settings.producer
         self._prefix = settings.broker.key_prefix
@@ -66,7 +75,7 @@ class JobQueue:
         With a checkpoint it does no harm to try again after an error, even if only the broker's answer was lost.
 
         Args:
-            jobs: At least one.
+            jobs: What is queued; with a checkpoint there may be none.
             checkpoint: What is moved.
             position: To where: the position of the last of the jobs.
 
@@ -79,7 +88,8 @@ class JobQueue:
                 taken = checkpoint is not None and checkpoint.watch(together)
                 if not taken:
                     together.multi()
-                    together.lpush(self._key, *map(self._message, jobs))
+                    if jobs:
+                        together.lpush(self._key, *map(self._message, jobs))
                     counters = RunCounters(together, self._prefix)
                     for (run, output), amount in Counter((job.run, job.output) for job in jobs).items():
                         counters.add(run, output, enqueued=amount)
@@ -87,9 +97,20 @@ class JobQueue:
                         checkpoint.advance(together, position, len(jobs))
                     together.execute()
         except redis.RedisError as error:
-            raise BrokerUnavailableError(f"{jobs[0].key!r} could not be queued: {error}") from error
+            what = jobs[0].key if jobs else position
+            raise BrokerUnavailableError(f"{what!r} could not be queued: {error}") from error
         if checkpoint:
             checkpoint.confirm()
+        if self._telemetry:
+            self._telemetry.enqueued(len(jobs))
+
+    def forget_deaths(self, identity: str) -> None:
+        """Let a job be begun again however many workers died with it.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        forget_deaths(self._redis, self._prefix, identity)
 
     def wait_for_room(self) -> int:
         """Return at once below the high-water mark; else wait until workers have drawn it to the low-water mark.
@@ -107,6 +128,18 @@ class JobQueue:
                 time.sleep(_POLL_S)
                 waiting = self.waiting()
         return self._limits.high_water - waiting
+
+    def left(self, run: str) -> int:
+        """Jobs of a run that have not come to an end, by its counters; some may have been lost.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        try:
+            counts = self.counters.read(run)
+        except redis.RedisError as error:
+            raise BrokerUnavailableError(f"the broker does not answer: {error}") from error
+        return counts.get("enqueued", 0) - sum(counts.get(name, 0) for name in ENDED)
 
     def waiting(self) -> int:
         """Jobs that no worker has taken yet."""

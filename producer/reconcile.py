@@ -3,28 +3,31 @@
 A result is right if it was made from the newest version of its source, with this recipe and this network. Two dates
 of the store decide most of them: what was written long after its source was made from it. The metadata of the others
 is read, which says by which job they were made; `Check.deep` reads it of all.
+
+Whatever is judged is judged in the order of the results' names, so one such name says how far one has come.
 """
 
 from __future__ import annotations
 
 import heapq
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from config.jobs import JOB_FIELD
+from config.objects import ObjectVersion
 from config.places import RECORDS_PREFIX, ResultKeys
 from producer.candidates import is_candidate, is_image_key
 from producer.scan import LATE_ARRIVALS, in_order, job_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from config.jobs import Job
-    from config.objects import ObjectVersion
     from config.recipes import Recipe, Route
     from storage.base import ObjectStore
 
@@ -59,12 +62,16 @@ class Verdict:
     Attributes:
         state: What there is.
         key: Of the source, or of the orphan.
+        position: The result's name, whether it is there or not: where to go on after this verdict.
         job: What puts it right; None where nothing is wrong or nothing can be done.
+        outdated: Whether there is a result, and a wrong one.
     """
 
     state: State
     key: str
+    position: str
     job: Job | None = None
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +82,13 @@ class Check:
         model_hash: SHA-256 of the network's weights, as 64 hexadecimal digits.
         deadline_s: How long a worker takes for an image at the most.
         deep: Whether to read the metadata of every result.
+        settled: Where source and result are both older than this, an earlier look has found nothing wrong with them.
     """
 
     model_hash: str
     deadline_s: float
     deep: bool = False
+    settled: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,44 +102,58 @@ class Reconciler:
     run: str
     check: Check
 
-    def verdicts(self) -> Iterator[Verdict]:
-        """Judge every source and every result, by the results' keys.
+    def verdicts(self, after: str = "") -> Iterator[Verdict]:
+        """Judge every source and every result, by the results' names.
+
+        Args:
+            after: The position of the last verdict that is known.
 
         Raises:
             SemjpegError: A store cannot be read.
         """
         with ThreadPoolExecutor(THREADS) as pool:
-            pairs = self._pairs()
+            pairs = self._pairs(after)
             while batch := list(islice(pairs, _BATCH)):
                 verdicts = list(pool.map(self._judge, batch))
                 failed = self._failed(batch, verdicts)
                 for verdict in verdicts:
-                    yield Verdict(State.FAILED, verdict.key, verdict.job) if verdict.key in failed else verdict
+                    yield replace(verdict, state=State.FAILED) if verdict.key in failed else verdict
 
-    def _pairs(self) -> Iterator[_Pair]:
+    def _pairs(self, after: str) -> Iterator[_Pair]:
         """Bring each source together with its result: a join of two sorted listings."""
-        place = self.route.source_place
-        sources = by_result(filter(is_candidate, in_order(self.source.list(place.prefix))), place.prefix)
-        results = self._results()
+        sources = by_result(filter(is_candidate, in_order(self._sources(after))), self.route.source_place.prefix)
+        results = self._results(after)
         pending = next(results, None)
         for name, source in sources:
-            while pending and pending[0] < f"{name}{_SUFFIX}":
-                yield _Pair(None, pending[1])
+            expected = f"{name}{_SUFFIX}"
+            while pending and pending[0] < expected:
+                yield _Pair(pending[0], None, pending[1])
                 pending = next(results, None)
-            if pending and pending[0] == f"{name}{_SUFFIX}":
-                yield _Pair(source, pending[1])
+            if pending and pending[0] == expected:
+                yield _Pair(expected, source, pending[1])
                 pending = next(results, None)
             else:
-                yield _Pair(source, None)
+                yield _Pair(expected, source, None)
         if pending:
-            yield _Pair(None, pending[1])
-            yield from (_Pair(None, result) for _, result in results)
+            yield _Pair(pending[0], None, pending[1])
+            yield from (_Pair(name, None, result) for name, result in results)
 
-    def _results(self) -> Iterator[tuple[str, ObjectVersion]]:
+    def _sources(self, after: str) -> Iterator[ObjectVersion]:
+        """Yield the sources whose results' names sort after one, by key.
+
+        Beside those that sort after it themselves these are its own beginnings: what waits in `by_result`.
+        """
+        prefix = self.route.source_place.prefix
+        for name in (after[:end] for end in range(1, len(after) + 1)):
+            if is_image_key(name) and f"{name}{_SUFFIX}" > after and (found := self.source.head(f"{prefix}{name}")):
+                yield ObjectVersion(found.key, found.etag, found.size_bytes, modified=found.modified)
+        yield from self.source.list(prefix, start_after=f"{prefix}{after}")
+
+    def _results(self, after: str) -> Iterator[tuple[str, ObjectVersion]]:
         """Yield what may be results, with their names; the listing steps over the records, which are more."""
         prefix = self.route.output_place.prefix
         records = f"{prefix}{RECORDS_PREFIX}"
-        after = ""
+        after = f"{prefix}{after}"
         while True:
             for found in in_order(self.output.list(prefix, start_after=after)):
                 if found.key.startswith(records):
@@ -146,15 +169,15 @@ class Reconciler:
         source, result = pair.source, pair.result
         if source is None:
             assert result is not None  # noqa: S101 - a pair has one of the two
-            return Verdict(State.ORPHAN, result.key)
+            return Verdict(State.ORPHAN, result.key, pair.name)
         if result and self._is_newer(source, result):
-            return Verdict(State.RIGHT, source.key)
+            return Verdict(State.RIGHT, source.key, pair.name)
         job = job_of(self.route, self.recipe, source, self.run)
         if result is None:
-            return Verdict(State.MISSING, source.key, job)
+            return Verdict(State.MISSING, source.key, pair.name, job)
         if job and self._made_it(job, result):
-            return Verdict(State.RIGHT, source.key)
-        return Verdict(State.STALE, source.key, job)
+            return Verdict(State.RIGHT, source.key, pair.name)
+        return Verdict(State.STALE, source.key, pair.name, job, outdated=True)
 
     def _is_newer(self, source: ObjectVersion, result: ObjectVersion) -> bool:
         """Whether the dates alone tell that a result was made from this version.
@@ -162,7 +185,11 @@ class Reconciler:
         A job is over by its deadline. So what was written later than that after a version appeared was not made from
         an older one.
         """
-        if self.check.deep or not source.modified or not result.modified:
+        if not source.modified or not result.modified:
+            return False
+        if self.check.settled and max(source.modified, result.modified) < self.check.settled:
+            return True
+        if self.check.deep:
             return False
         slowest = timedelta(seconds=self.check.deadline_s) + _PUBLISHING + LATE_ARRIVALS
         return result.modified > source.modified + slowest
@@ -197,8 +224,9 @@ class Reconciler:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """A source and what stands in the place of its result; one of the two may be missing."""
+    """A result's name, a source and what stands in the place of its result; one of the two may be missing."""
 
+    name: str
     source: ObjectVersion | None
     result: ObjectVersion | None
 

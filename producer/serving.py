@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from config.errors import ConfigurationError
 from producer.webhook import BODY_S
 
 if TYPE_CHECKING:
+    import asyncio
     from pathlib import Path
 
     from starlette.applications import Starlette
 
 _MOST_CONNECTIONS = 128
 """More are answered with 503. Times the longest body, it bounds the memory that requests take."""
+_MOST_OPEN = 4 * _MOST_CONNECTIONS
+"""More are closed unheard: even to be answered with 503, one has to be kept until its request is there."""
 _BACKLOG = 1024
 _GRACE_S = BODY_S + 10
 """For so long requests in flight may go on after SIGTERM."""
@@ -52,6 +56,47 @@ class Address:
             return self.host == "localhost"
 
 
+class Connection(H11Protocol):
+    """A connection that ends where its next request does not come: uvicorn waits for the rest of one for ever."""
+
+    headers_s = 10.0
+    """From the beginning, or from the last answer, to the end of a request's headers."""
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        if len(self.connections) > _MOST_OPEN:
+            transport.abort()
+        else:
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._wait_no_longer()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        """Wait no longer once a request is there: then its body has a limit of its own."""
+        before = self.cycle
+        super().handle_events()
+        if self.cycle is not before:
+            self._wait_no_longer()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, which may be there already."""
+        self._wait()
+        super().on_response_complete()
+
+    def _wait(self) -> None:
+        self._wait_no_longer()
+        self._timer = self.loop.call_later(self.headers_s, self.transport.abort)
+
+    def _wait_no_longer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+
+
 def check(address: Address, *, has_token: bool) -> None:
     """Refuse an address that would let anyone send.
 
@@ -75,8 +120,23 @@ def serve(application: Starlette, address: Address) -> None:
     Raises:
         ConfigurationError: The certificate and its key cannot be used, or the address is taken or none of this machine.
     """
+    config = configuration(application, address)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # uvicorn has its own while it runs, and raises the signal again after
+    with listener(address) as listening:
+        _log.info("listening", host=address.host, port=listening.getsockname()[1], tls=bool(address.certificate))
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def configuration(application: Starlette, address: Address) -> uvicorn.Config:
+    """Return what uvicorn has to know.
+
+    Raises:
+        ConfigurationError: The certificate and its key cannot be used.
+    """
     config = uvicorn.Config(
         application,
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -92,22 +152,22 @@ def serve(application: Starlette, address: Address) -> None:
         config.load()
     except OSError as error:  # ssl.SSLError is one
         raise ConfigurationError(f"TLS with {address.certificate}: {error}") from error
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)  # uvicorn has its own while it runs, and raises the signal again after
-    with _listener(address) as listener:
-        _log.info("listening", host=address.host, port=listener.getsockname()[1], tls=bool(address.certificate))
-        uvicorn.Server(config).run(sockets=[listener])
+    return config
 
 
-def _listener(address: Address) -> socket.socket:
-    """Listen. asyncio sends small answers at once only on sockets that name their protocol: TCP_NODELAY."""
+def listener(address: Address) -> socket.socket:
+    """Listen. asyncio sends small answers at once only on sockets that name their protocol: TCP_NODELAY.
+
+    Raises:
+        ConfigurationError: The address is taken, or none of this machine.
+    """
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address.host, address.port))
-        listener.listen(_BACKLOG)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((address.host, address.port))
+        listening.listen(_BACKLOG)
     except OSError as error:
-        listener.close()
+        listening.close()
         raise ConfigurationError(f"cannot listen at {address.host}, port {address.port}: {error}") from error
-    return listener
+    return listening

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 HEALTH_PATH = "/healthz"
 _ANY_PATH = "/{path:path}"
 BODY_S = 20
-"""For so long a request's body may be on its way."""
+"""For so long a request's body may be on its way, in seconds."""
 _AWAY_S = 5
 """After so long a store should try again when the broker is away."""
 _FULL_S = 30
@@ -61,15 +61,19 @@ class _RefusedError(Exception):
 class Webhook:
     """Takes notifications from stores."""
 
-    def __init__(self, settings: EventsSettings, intake: Intake, is_full: Callable[[], bool]) -> None:
+    def __init__(
+        self, settings: EventsSettings, intake: Intake, is_full: Callable[[], bool], *, body_s: float = BODY_S
+    ) -> None:
         """Prepare.
 
         Args:
             settings: Token and limits.
             intake: Queues the jobs.
             is_full: Whether the queue takes no more jobs; may raise `BrokerUnavailableError`.
+            body_s: For so long a request's body may be on its way.
         """
         self._token = settings.token.get_secret_value().encode() if settings.token else None
+        self._body_s = body_s
         self._max_body_bytes = settings.max_body_bytes
         self._intake = intake
         self._is_full = is_full
@@ -135,7 +139,7 @@ class Webhook:
         """Read the body, and not a chunk more than is allowed, whatever the headers promise."""
         body = bytearray()
         try:
-            async with asyncio.timeout(BODY_S):
+            async with asyncio.timeout(self._body_s):
                 async for chunk in request.stream():
                     body += chunk
                     if len(body) > self._max_body_bytes:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import redis
 
-from config.errors import BrokerUnavailableError, ConfigurationError, DamagedRecordError, SemjpegError
+from config.deaths import forget_deaths
+from config.errors import ConfigurationError, DamagedRecordError, SemjpegError
 from config.jobs import Job
-from config.places import RECORDS_PREFIX
+from config.places import RECORDS_PREFIX, Place, ResultKeys
 from config.settings import Settings
 from producer.queue import JobQueue
 from semjpeg.report.reading import MAX_RECORD_BYTES, Unreadable, read_record
 from semjpeg.report.sources import Folders, Stored, find_source
-from worker.claim import begun_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -35,8 +36,6 @@ class Failure:
     store: ObjectStore
     record: str
     """Key of the record."""
-    name: str
-    """The source's key less the prefix that the result's key leaves out."""
 
 
 def find_failures(target: str, codes: Collection[str] = ()) -> Iterator[Failure | Unreadable]:
@@ -63,8 +62,7 @@ def find_failures(target: str, codes: Collection[str] = ()) -> Iterator[Failure 
             if isinstance(row, Unreadable):
                 yield row
             elif row is not None and source.run in {None, row.run} and (not codes or row.code in codes):
-                name = found.key.removeprefix(folder).removesuffix(_SUFFIX)
-                yield Failure(row, store, found.key, name)
+                yield Failure(row, store, found.key)
 
 
 class Retrying:
@@ -85,11 +83,8 @@ class Retrying:
         """
         job = job_of(failure)
         identity = json.loads(failure.store.get(failure.record, max_bytes=MAX_RECORD_BYTES)).get("job")
-        try:
-            if isinstance(identity, str):
-                self._redis.delete(begun_key(self._prefix, identity))
-        except redis.RedisError as error:
-            raise BrokerUnavailableError(f"the broker does not answer: {error}") from error
+        if isinstance(identity, str):
+            forget_deaths(self._redis, self._prefix, identity)
         self._queue.wait_for_room()
         self._queue.enqueue(job)
 
@@ -109,13 +104,27 @@ def job_of(failure: Failure) -> Job:
         "version": row.version,
         "size": row.bytes_in,
         "output": row.output,
-        "source_prefix": row.key.removesuffix(failure.name),
+        "source_prefix": _source_prefix(failure),
         "recipe": {"name": row.recipe_name, **json.loads(row.recipe)},
     }
     try:
-        job = Job.from_message(fields)
+        return Job.from_message(fields)
     except SemjpegError as error:
         raise DamagedRecordError(f"names no job: {error}") from error
-    if job.result_keys.failure != failure.record:
-        raise DamagedRecordError("stands where no job of its source writes one")
-    return job
+
+
+def _source_prefix(failure: Failure) -> str:
+    """Return what the result's key leaves out of the source's: with one such prefix the record has the key that it has.
+
+    Raises:
+        DamagedRecordError: With none.
+    """
+    key = failure.row.key
+    try:
+        output = Place.parse(failure.row.output)
+        for start in (0, *(slash.end() for slash in re.finditer("/", key))):
+            if ResultKeys.of(key[start:], output.prefix).failure == failure.record:
+                return key[:start]
+    except SemjpegError as error:
+        raise DamagedRecordError(f"names no job: {error}") from error
+    raise DamagedRecordError("stands where no job of its source writes one")

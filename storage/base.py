@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from config.objects import ObjectVersion
 
@@ -36,6 +37,21 @@ class ObjectStore(Protocol):
             ObjectMissingError: It does not exist.
             ObjectChangedError: It exists with another entity tag.
             TooLargeError: It is longer than `max_bytes`.
+        """
+        ...
+
+    def open(self, key: str, *, max_bytes: int, etag: str | None = None) -> AbstractContextManager[BinaryIO]:
+        """Open an object that is too large for memory, for reading and seeking.
+
+        The whole of it is on this machine's disk before the block begins, so the block may take hours.
+
+        Args:
+            key: The whole key.
+            max_bytes: Not a byte more than this is read, or written to disk.
+            etag: Read this version only.
+
+        Raises:
+            SemjpegError: As `get`.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import heapq
 import json
@@ -10,10 +11,11 @@ import tempfile
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from config.errors import (
     ForbiddenError,
+    KeyTooLongError,
     ObjectChangedError,
     ObjectMissingError,
     OvertakenError,
@@ -55,17 +57,24 @@ class LocalStore:
 
     def get(self, key: str, *, max_bytes: int, etag: str | None = None) -> bytes:
         """See `ObjectStore.get`."""
+        with self.open(key, max_bytes=max_bytes, etag=etag) as file, self._translated(key):
+            return file.read(os.fstat(file.fileno()).st_size)
+
+    @contextmanager
+    def open(self, key: str, *, max_bytes: int, etag: str | None = None) -> Iterator[BinaryIO]:
+        """See `ObjectStore.open`. A file that is overwritten in its place is told after it was read."""
         with self._translated(key):
             path = self._path(key)
-            with path.open("rb") as file:
-                before = os.fstat(file.fileno())
-                if before.st_size > max_bytes:
-                    raise TooLargeError(f"{path} has {before.st_size} bytes, more than the limit of {max_bytes}")
-                data = file.read(before.st_size + 1)
-                after = _etag(os.fstat(file.fileno()))
-        if after != (etag or _etag(before)) or len(data) != before.st_size:
-            raise ObjectChangedError(f"{path} was overwritten after it was queued")
-        return data
+            file = path.open("rb")
+        with file:
+            before = os.fstat(file.fileno())
+            if before.st_size > max_bytes:
+                raise TooLargeError(f"{path} has {before.st_size} bytes, more than the limit of {max_bytes}")
+            if etag and _etag(before) != etag:
+                raise ObjectChangedError(f"{path} was overwritten after it was queued")
+            yield file
+            if _etag(os.fstat(file.fileno())) != _etag(before):
+                raise ObjectChangedError(f"{path} was overwritten while it was read")
 
     def put(
         self,
@@ -163,6 +172,8 @@ class LocalStore:
         except PermissionError as error:
             raise ForbiddenError(f"{self._root / key}: {error}") from error
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise KeyTooLongError(f"{self._root / key} has a name that is too long for this file system") from error
             raise StorageUnavailableError(f"{self._root / key}: {error}") from error
 
 

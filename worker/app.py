@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -19,10 +20,10 @@ from config.errors import (
     SemjpegError,
 )
 from config.jobs import TASK_NAME, Job
-from worker.attempt import attempt
+from worker.attempt import attempt, newest
+from worker.failure import record_failure
 from worker.outcome import Outcome, Status
-from worker.publish import as_json
-from worker.records import failure_record
+from worker.refused import answer_questions_alone, keeping_consumer
 
 if TYPE_CHECKING:
     from celery import Celery, Task
@@ -46,6 +47,8 @@ _log = structlog.get_logger(__name__)
 def make_worker(node: Node) -> Celery:
     """Build the Celery application whose one task does jobs on `node`."""
     app = make_celery(node.settings)
+    app.conf.worker_consumer = keeping_consumer(partial(_put_aside, node))
+    answer_questions_alone()
 
     @app.task(name=TASK_NAME, bind=True, max_retries=None)  # type: ignore[untyped-decorator]  # celery has no types
     def compress(task: Task, **fields: Any) -> None:
@@ -87,16 +90,19 @@ def _take(task: Task, fields: dict[str, Any], node: Node) -> None:
         try:
             job, ended = attempt(job, node)
         except JobInFlightError:
-            # to wait for another worker is no failed attempt, so it is not counted as one
-            task.apply_async(kwargs=fields, countdown=_pause_s(_LAST_DOUBLING, _LOOK_AGAIN_S), retries=retries)
+            _look_again(task, fields)
             return
         except RetryableError as error:
             if retries < node.settings.worker.max_retries:
                 _log.warning("retry", code=error.code, reason=str(error), attempt=retries + 1)
                 raise task.retry(exc=error, countdown=_pause_s(retries, node.heartbeat.lease_s)) from error
-            ended = error
+            job, ended = newest(job, node), error
         if isinstance(ended, SemjpegError):
             ended = _fail(task, job, node, ended)
+            if newest(job, node).etag != job.etag:
+                # a record that came late may stand beside the newer version's result: another attempt removes it
+                _look_again(task, fields)
+                return
         else:
             _log.info(str(ended.status), bytes_in=ended.bytes_in, bytes_out=ended.bytes_out)
         _count(job, node, ended)
@@ -105,16 +111,21 @@ def _take(task: Task, fields: dict[str, Any], node: Node) -> None:
 def _fail(task: Task, job: Job, node: Node, error: SemjpegError) -> Outcome:
     """Record a failure. While not even the record can be written the task stays alive, however long that takes."""
     retries = int(task.request.retries)
-    record = failure_record(job, error, job.identity(node.maps.model.sha256), attempts=retries + 1)
     try:
-        store = node.stores.open(job.output_place.bucket)
-        store.put(job.result_keys.failure, as_json(record), content_type="application/json")
+        if not record_failure(job, error, node, attempts=retries + 1):
+            return Outcome(Status.UNCHANGED)
     except RetryableError as away:
         raise task.retry(exc=away, countdown=_pause_s(retries, node.heartbeat.lease_s)) from away
     except SemjpegError as refused:
         _put_aside(node, job.to_message(), refused)
     _log.error("failed", code=error.code, reason=str(error))
     return Outcome(Status.FAILED, bytes_in=job.size)
+
+
+def _look_again(task: Task, fields: dict[str, Any]) -> None:
+    """Queue a task once more; to wait for another worker is no failed attempt, so it is not counted as one."""
+    countdown = _pause_s(_LAST_DOUBLING, _LOOK_AGAIN_S)
+    task.apply_async(kwargs=fields, countdown=countdown, retries=int(task.request.retries))
 
 
 def _count(job: Job, node: Node, outcome: Outcome) -> None:

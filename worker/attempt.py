@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING
 import structlog
 
 from config.errors import (
-    ConfigurationError,
     EncodingError,
-    ForbiddenError,
     ObjectChangedError,
     ObjectMissingError,
     PermanentError,
     RetryableError,
+    SemjpegError,
     StorageUnavailableError,
 )
+from worker.outcome import Outcome, Status
 from worker.pipeline import process
 
 if TYPE_CHECKING:
     from config.jobs import Job
     from worker.node import Node
-    from worker.outcome import Outcome
 
 _MOST_REPLACEMENTS = 3
 """How often one attempt turns to a newer version of its source."""
@@ -38,42 +37,50 @@ def attempt(job: Job, node: Node) -> tuple[Job, Outcome | PermanentError]:
     Raises:
         RetryableError: Another attempt may succeed.
     """
-    for _ in range(_MOST_REPLACEMENTS):
-        failure: PermanentError
+    for turn in range(_MOST_REPLACEMENTS):
+        ended = _process(job, node)
+        if isinstance(ended, Outcome):
+            if turn == 0 or ended.status is Status.DONE:
+                return job, ended
+            # an attempt at an earlier version may have recorded its failure after this one was done
+            node.stores.open(job.output_place.bucket).delete(job.result_keys.failure)
         try:
-            return job, _process(job, node)
-        except (ConfigurationError, ForbiddenError) as error:
-            return job, error
-        except PermanentError as error:
-            failure = error
-        try:
-            newest = _newest(job, node)
+            now = _newest(job, node)
         except ObjectMissingError as error:
             return job, error
         except PermanentError:
-            return job, failure
-        if newest.etag == job.etag and not isinstance(failure, ObjectChangedError):
-            return job, failure
-        job = newest
+            return job, ended
+        if now.etag == job.etag and not isinstance(ended, ObjectChangedError):
+            return job, ended
+        job = now
     raise StorageUnavailableError("is overwritten faster than it can be read")
 
 
-def _process(job: Job, node: Node) -> Outcome:
-    """Process a job; whatever goes wrong is an error of ours."""
+def newest(job: Job, node: Node) -> Job:
+    """Return the job of the version that the source has now, or the job itself where the store does not tell."""
+    try:
+        return _newest(job, node)
+    except SemjpegError:
+        return job
+
+
+def _process(job: Job, node: Node) -> Outcome | PermanentError:
+    """Process a job; whatever goes wrong for good is an error of ours."""
     try:
         return process(job, node)
-    except (PermanentError, RetryableError):
+    except RetryableError:
         raise
-    except MemoryError as error:
-        raise EncodingError("needs more memory than this worker has") from error
-    except Exception as error:
+    except PermanentError as error:
+        return error
+    except MemoryError:
+        return EncodingError("needs more memory than this worker has")
+    except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a failure with a name
         _log.exception("defect")
-        raise EncodingError(f"met a defect in semjpeg: {type(error).__name__}: {error}") from error
+        return EncodingError(f"met a defect in semjpeg: {type(error).__name__}: {error}")
 
 
 def _newest(job: Job, node: Node) -> Job:
-    """Return the job of the version that the source has now."""
-    newest = node.stores.open(job.bucket).head(job.key)
-    if newest is None:
+    found = node.stores.open(job.bucket).head(job.key)
+    if found is None:
         raise ObjectMissingError("was removed after it was queued")
-    return job.model_copy(update={"etag": newest.etag, "size": newest.size_bytes, "version": newest.version})
+    return job.model_copy(update={"etag": found.etag, "size": found.size_bytes, "version": found.version})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import redis
 import structlog
 
-from worker.claim import begun_key, claim_key
+from config.deaths import begun_key
+from worker.claim import claim_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,9 +117,11 @@ class Heartbeat:
                 self._ended.difference_update(ended)
 
     def close(self) -> None:
-        """End the thread and close the connections; what is still held ends by itself."""
+        """End the thread and close the connections; what is still held, or cannot be given back, ends by itself."""
         self._stopped.set()
         self._thread.join()
+        with suppress(redis.RedisError):
+            self._give_back(list(self._ended))
         self._client.close()
 
     def _run(self) -> None:

@@ -11,6 +11,7 @@ import models
 from config.counters import RunCounters
 from storage import Stores
 from worker.claim import Claims
+from worker.company import Company
 from worker.heartbeat import Heartbeat
 from worker.memory import MemoryBudget, give_back_large_blocks
 from worker.roi import MapBatcher
@@ -59,7 +60,7 @@ class Node:
             redis=client,
             counters=RunCounters(client, broker.key_prefix),
             heartbeat=heartbeat,
-            claims=Claims(client, broker.key_prefix, heartbeat),
+            claims=Claims(client, broker.key_prefix, heartbeat, Company()),
             memory=MemoryBudget(settings.limits.memory_bytes),
         )
 

@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
 
-from config.errors import ObjectChangedError, OutputTakenError, OvertakenError
+from config.errors import (
+    ForbiddenError,
+    KeyTooLongError,
+    ObjectChangedError,
+    OutputTakenError,
+    OvertakenError,
+    RetryableError,
+)
 from config.jobs import JOB_FIELD
+from config.places import MAX_KEY_BYTES, utf8_bytes
 from storage import ABSENT
 from worker.records import metrics_record
 
@@ -48,14 +57,24 @@ def is_done(store: ObjectStore, job: Job, identity: str) -> bool:
     """Whether the result of this very job is there.
 
     Raises:
+        KeyTooLongError: There cannot be a result.
         OutputTakenError: An object that no job made stands at the result's key; it is not overwritten.
     """
-    found = store.head(job.result_keys.jpeg)
+    key = job.result_keys.jpeg
+    if not job.result_keys.jpeg_fits:
+        raise KeyTooLongError(f"would have a result whose key has {utf8_bytes(key)} bytes, more than {MAX_KEY_BYTES}")
+    found = store.head(key)
     if found is None:
         return False
     if JOB_FIELD not in found.metadata:
-        raise OutputTakenError(f"would overwrite {job.result_keys.jpeg!r}, which semjpeg did not make")
+        raise OutputTakenError(f"would overwrite {key!r}, which semjpeg did not make")
     return found.metadata[JOB_FIELD] == identity
+
+
+def maker(store: ObjectStore, job: Job) -> str | None:
+    """Return the identity of the job that made what stands at this job's JPEG's key; None where no job did."""
+    found = store.head(job.result_keys.jpeg) if job.result_keys.jpeg_fits else None
+    return found.metadata.get(JOB_FIELD) if found else None
 
 
 def publish(output: ObjectStore, source: ObjectStore, job: Job, finished: Finished, importance: Map) -> bool:
@@ -63,6 +82,9 @@ def publish(output: ObjectStore, source: ObjectStore, job: Job, finished: Finish
 
     What stands at each key is looked at first, then whether the source still is what it was, and then each object is
     written only if it still stands as it was seen. So whoever writes last saw the newest version of the source.
+
+    In the end the source is looked at once more: a newer version may have failed in the meantime, and its record would
+    have been taken for that of an earlier failure. Whoever does the newest version in its turn writes it again.
 
     Returns:
         False where another worker has just written the result of the same job.
@@ -94,6 +116,7 @@ def publish(output: ObjectStore, source: ObjectStore, job: Job, finished: Finish
             )
         except OvertakenError:
             continue
+        _look_once_more(source, job)
         return True
     raise OvertakenError(f"cannot write {keys.jpeg!r}: others write it again and again")
 
@@ -105,9 +128,17 @@ def _tag(found: ObjectVersion | None) -> str:
 def _unchanged(source: ObjectStore, job: Job) -> ObjectVersion:
     """Return the source if it is still the version that the job names."""
     found = source.head(job.key)
-    if found is None or found.etag != job.etag or (job.version and found.version not in {None, job.version}):
+    if found is None or found.etag != job.etag:
         raise ObjectChangedError("was overwritten while it was compressed")
     return found
+
+
+def _look_once_more(source: ObjectStore, job: Job) -> None:
+    """See that no newer version has come; a source that is gone by now, or cannot be looked at, does not matter."""
+    with suppress(ForbiddenError, RetryableError):
+        found = source.head(job.key)
+        if found is not None and found.etag != job.etag:
+            raise ObjectChangedError("was overwritten while its result was written")
 
 
 def _metadata(job: Job, identity: str, version: ObjectVersion) -> dict[str, str]:

@@ -64,14 +64,26 @@ def metrics_record(job: Job, finished: Finished) -> dict[str, Any]:
     }
 
 
-def failure_record(job: Job, error: SemjpegError, identity: str, attempts: int) -> dict[str, Any]:
-    """Describe a job that has no result."""
+def failure_record(
+    job: Job, error: SemjpegError, identity: str, *, attempts: int, stale_result: bool = False
+) -> dict[str, Any]:
+    """Describe a job that has no result.
+
+    Args:
+        job: The job.
+        error: Why there is none.
+        identity: The job's identity.
+        attempts: How often it was tried.
+        stale_result: Whether the result of another job stands in its place: of an earlier version of the source, or of
+            another recipe or network.
+    """
     return {
         **_head(job, "failed"),
         "job": identity,
         "code": error.code,
         "reason": str(error),
         "attempts": attempts,
+        "stale_result": stale_result,
         "bytes_in": job.size,
     }
 

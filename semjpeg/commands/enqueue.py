@@ -19,7 +19,7 @@ from producer.checkpoint import Plan
 from producer.feed import Step, feed, patiently
 from producer.inventory import manifest_place, open_inventory
 from producer.queue import JobQueue
-from producer.scan import Follower, job_of, scan
+from producer.scan import job_of, scan
 from semjpeg import estimate as estimating
 from storage import Stores
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from config.recipes import Recipe
 
-_FOLLOW_INTERVAL_S = 5.0
 _SAMPLE = 40
 
 
@@ -43,15 +42,6 @@ _SAMPLE = 40
 )
 @click.option("--restart", is_flag=True, help="Begin the run anew, however far it has come.")
 @click.option("--inventory", metavar="URL", help="Manifest of an S3 inventory that is read instead of listing SRC.")
-@click.option("--follow", is_flag=True, help="Stay and queue what arrives later.")
-@click.option(
-    "--interval",
-    "interval_s",
-    type=click.FloatRange(min=0.1),
-    default=_FOLLOW_INTERVAL_S,
-    show_default=True,
-    help="Seconds between two looks with --follow.",
-)
 @click.option("--dry-run", is_flag=True, help="Queue nothing: say how much there is, what it would take and save.")
 @click.option(
     "--sample",
@@ -67,11 +57,9 @@ def command(
     recipe_name: str,
     run: str | None,
     inventory: str | None,
-    interval_s: float,
     *,
     sample: int,
     restart: bool,
-    follow: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -79,10 +67,9 @@ def command(
 
     SRC and DST are s3://bucket/prefix (or file:///folder, which all workers must see). What is done already costs a
     worker one HEAD request. A run that was killed goes on where it stood when it is started again under its name.
-    --dry-run compresses a sample, where the extra 'worker' is installed, and keeps nothing of it.
+    --dry-run compresses a sample, where the extra 'worker' is installed, and keeps nothing of it. What arrives later is
+    brought by events, or found by semjpeg reconcile --every.
     """
-    if follow and (restart or inventory or dry_run):
-        raise click.UsageError("--follow looks again and again: without --restart, --inventory and --dry-run")
     if as_json and not dry_run:
         raise click.UsageError("--json needs --dry-run")
     configure_logging()
@@ -92,8 +79,6 @@ def command(
     backfill = _Backfill(settings, route, settings.recipe(recipe_name), run)
     if dry_run:
         backfill.estimate(inventory, sample, as_json=as_json)
-    elif follow:
-        backfill.follow(interval_s)
     else:
         backfill.run_through(inventory, restart=restart)
 
@@ -110,15 +95,6 @@ class _Backfill:
         self._store = self._stores.open(route.source_place.bucket)
         self._queue = JobQueue(settings)
         self._source = str(route.source_place)
-
-    def follow(self, interval_s: float) -> None:
-        """Queue what there is and what arrives, until the process ends."""
-        follower = Follower(self._store, self._route, self._recipe, self._run)
-        with announced(self._queue.counters, self._run, self._source):
-            for queued, job in enumerate(follower.forever(interval_s), 1):
-                patiently(self._queue.wait_for_room, _warn)
-                patiently(partial(self._queue.enqueue, job), _warn)
-                click.echo(f"queued {queued:,}: {job.key}")
 
     def run_through(self, inventory: str | None, *, restart: bool) -> None:
         """Queue what there is, from where an earlier call under this run's name ended."""
@@ -142,7 +118,7 @@ class _Backfill:
 
     def estimate(self, inventory: str | None, sample: int, *, as_json: bool) -> None:
         """Count what there is and, on a machine that can, try a sample of it."""
-        counted = estimating.count((step.job for step in self._steps(inventory, "")), sample)
+        counted = estimating.count((step.job for step in self._steps(inventory, "") if step.job), sample)
         figures = None
         if counted.sample and estimating.can_compress():
             limits = self._settings.limits

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+import signal
+import sys
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,16 +18,13 @@ from config.errors import ConfigurationError
 from config.logs import configure_logging
 from config.recipes import Route
 from config.settings import Settings
-from producer.announce import announced
-from producer.feed import Step, feed
+from producer.looks import Findings, Listener, Looks
 from producer.queue import JobQueue
-from producer.reconcile import THREADS, Check, Reconciler, State
+from producer.reconcile import THREADS, Check, Reconciler
 from storage import Stores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_WRONG = (State.MISSING, State.STALE)
+    from collections.abc import Mapping
 
 
 @click.command(name="reconcile")
@@ -34,7 +33,17 @@ _WRONG = (State.MISSING, State.STALE)
 @click.option(
     "--recipe", "recipe_name", default="default", show_default=True, help="Name of the recipe in the settings."
 )
-@click.option("--run", help="Name under which the jobs are counted; default: made from the time.")
+@click.option(
+    "--run", help="Name under which the jobs are counted, and under which a run goes on; default: made from the time."
+)
+@click.option("--restart", is_flag=True, help="Begin the run anew, whatever it has found out already.")
+@click.option(
+    "--every",
+    "interval_s",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.1),
+    help="Stay, and look again so long after each look and the end of what it queued.",
+)
 @click.option("--deep", is_flag=True, help="Read the metadata of every result: finds those of other recipes, too.")
 @click.option("--failed", "retry_failed", is_flag=True, help="Queue what has failed once more.")
 @click.option("--orphans", "list_orphans", is_flag=True, help="List the results whose sources are gone.")
@@ -50,8 +59,10 @@ def command(
     output: str,
     recipe_name: str,
     run: str | None,
+    interval_s: float | None,
     model_hash: str | None,
     *,
+    restart: bool,
     deep: bool,
     retry_failed: bool,
     list_orphans: bool,
@@ -61,8 +72,11 @@ def command(
     """Queue the images under SRC that have no right result in DST.
 
     A result is right if it is of its source's newest version, recipe and network. This heals events that were lost and
-    a broker that was. Nothing is ever deleted.
+    a broker that was. Nothing is ever deleted. A run that was killed goes on where it stood when it is started again
+    under its name, and one that ended begins again, looking less closely at what it found right.
     """
+    if interval_s is not None and (dry_run or retry_failed):
+        raise click.UsageError("--every looks again and again: without --dry-run and --failed")
     configure_logging()
     settings = Settings.load()
     route = Route(source=source, output=output, recipe=recipe_name)
@@ -75,53 +89,31 @@ def command(
         run=run or f"reconcile-{datetime.now(UTC):%Y%m%dT%H%M%S}",
         check=Check(model_hash or weights_hash(settings.model.path), settings.limits.deadline_s, deep=deep),
     )
-    findings = _Findings(retry_failed=retry_failed, list_orphans=list_orphans, as_json=as_json)
-    jobs = findings.jobs(reconciler)
-    queued = 0
+    listener = Listener(
+        line=partial(click.echo, err=as_json),
+        warning=partial(click.echo, err=True),
+        orphan=partial(click.echo, err=as_json) if list_orphans else lambda _: None,
+        figures=partial(_show, reconciler.run, as_json=as_json),
+    )
     if dry_run:
-        for _ in jobs:
+        findings = Findings(listener.orphan)
+        for _ in findings.steps(reconciler):
             pass
+        listener.figures(findings.figures(0))
+        return
+    looks = Looks(JobQueue(settings), reconciler, listener, retry_failed=retry_failed)
+    if interval_s is None:
+        looks.look(restart=restart)
     else:
-        queue = JobQueue(settings)
-        with announced(queue.counters, reconciler.run, str(route.source_place)):
-            queued = feed(queue, jobs, None, lambda _: None, lambda line: click.echo(line, err=True))
-    findings.show(reconciler.run, queued)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        looks.forever(interval_s, restart=restart)
 
 
-class _Findings:
-    """What is found, counted and told."""
-
-    def __init__(self, *, retry_failed: bool, list_orphans: bool, as_json: bool) -> None:
-        self._wrong = (*_WRONG, State.FAILED) if retry_failed else _WRONG
-        self._list_orphans = list_orphans
-        self._as_json = as_json
-        self._counts: Counter[State] = Counter()
-
-    def jobs(self, reconciler: Reconciler) -> Iterator[Step]:
-        """Yield what is to be queued."""
-        for verdict in reconciler.verdicts():
-            self._counts[verdict.state] += 1
-            if verdict.state is State.ORPHAN and self._list_orphans:
-                click.echo(verdict.key, err=self._as_json)
-            if verdict.job and verdict.state in self._wrong:
-                yield Step(verdict.job, verdict.key)
-
-    def show(self, run: str, queued: int) -> None:
-        """Print the figures."""
-        sources = self._counts.total() - self._counts[State.ORPHAN]
-        figures = {
-            "sources": sources,
-            "right": self._counts[State.RIGHT],
-            "missing": self._counts[State.MISSING],
-            "stale": self._counts[State.STALE],
-            "failed": self._counts[State.FAILED],
-            "orphans": self._counts[State.ORPHAN],
-            "queued": queued,
-        }
-        if self._as_json:
-            click.echo(json.dumps({"run": run, **figures}))
-        else:
-            click.echo(", ".join(f"{name} {count:,}" for name, count in figures.items()) + f", in the run {run}")
+def _show(run: str, figures: Mapping[str, int], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"run": run, **figures}))
+    else:
+        click.echo(", ".join(f"{name} {count:,}" for name, count in figures.items()) + f", in the run {run}")
 
 
 def weights_hash(weights: Path | None) -> str:

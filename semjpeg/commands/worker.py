@@ -9,6 +9,7 @@ import click
 import structlog
 from celery.signals import setup_logging
 
+from config.errors import SemjpegError
 from config.logs import configure_logging
 from config.settings import Settings
 
@@ -28,8 +29,8 @@ def command(threads: int | None) -> None:
     setup_logging.connect(_keep_our_logging)
     settings = Settings.load()
     if threads:
-        worker = settings.worker.model_copy(update={"threads": threads})
-        settings = settings.model_copy(update={"worker": worker})
+        changed = settings.worker.model_copy(update={"threads": threads})
+        settings = settings.model_copy(update={"worker": changed})
 
     from worker.app import make_worker
     from worker.node import Node
@@ -37,7 +38,7 @@ def command(threads: int | None) -> None:
     node = Node.start(settings)
     _log.info("ready", threads=settings.worker.threads, cores=os.cpu_count(), model=node.maps.model.sha256[:12])
     try:
-        make_worker(node).Worker(
+        worker = make_worker(node).Worker(
             hostname=f"semjpeg-{os.getpid()}@{socket.gethostname()}",  # two on one machine are two
             pool="threads",
             concurrency=settings.worker.threads,
@@ -45,9 +46,12 @@ def command(threads: int | None) -> None:
             without_mingle=True,
             without_gossip=True,
             quiet=True,
-        ).start()
+        )
+        worker.start()
     finally:
         node.close()
+    if worker.exitcode:
+        raise SemjpegError("the worker has ended by an error; the log says which")
 
 
 def _keep_our_logging(**_: object) -> None:

@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config.broker import QUEUE_NAME, make_celery
+from config.broker import QUEUE_NAME, make_observer
 from config.counters import RunCounters
 from config.errors import BrokerUnavailableError, ConfigurationError
 from semjpeg.status.state import RunState, SystemState, WorkerState
@@ -44,7 +44,7 @@ class StateReader:
         url = settings.broker.url.get_secret_value()
         address = urlsplit(url)
         self._address = f"{address.hostname}:{address.port or 6379}"
-        self._app = make_celery(settings)
+        self._app = make_observer(settings)
         self._seen: Counter[str] = Counter()
         self._prefix = settings.broker.key_prefix
         self._redis = redis.Redis.from_url(

@@ -29,7 +29,6 @@ SOURCE_URL, OUTPUT_URL = f"s3://{SOURCE}/{PREFIX}", f"s3://{OUTPUT}/{OUTPUT_PREF
 KEY_PREFIX = "chaos:"
 WORKERS = 2
 DEADLINE_S = 20
-VISIBILITY_S = 45
 TERM_GRACE_S = 90.0
 """A worker that was asked to end has so many seconds: more than twice the deadline of an image."""
 
@@ -150,6 +149,10 @@ class System:
             "claims": sum(1 for _ in self.redis.scan_iter(f"{KEY_PREFIX}claim:*")),
         }
 
+    def begun(self) -> list[int]:
+        """Count, for each job that is remembered for one, the attempts that began and never ended."""
+        return [int(self.redis.scard(key)) for key in self.redis.scan_iter(f"{KEY_PREFIX}begun:*")]
+
     def _client(self, service: str) -> Any:
         return boto3.client(service, endpoint_url=self.direct, region_name=_REGION)
 
@@ -169,7 +172,7 @@ class System:
         queue = urlsplit(self.events_url)._replace(netloc=urlsplit(self.proxy.endpoint).netloc).geturl()
         s3 = {"endpoint_url": self.proxy.endpoint, "region": _REGION, "addressing_style": "path"}
         settings = {
-            "broker": {"url": self.broker_url, "key_prefix": KEY_PREFIX, "visibility_timeout_s": VISIBILITY_S},
+            "broker": {"url": self.broker_url, "key_prefix": KEY_PREFIX},
             "s3": {**s3, "connect_timeout_s": 2, "read_timeout_s": _READ_TIMEOUT_S, "max_attempts": 2},
             "sqs": {"queue_url": queue},
             "limits": {"deadline_s": DEADLINE_S, "max_pixels": _MAX_PIXELS},

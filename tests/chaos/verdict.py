@@ -133,6 +133,8 @@ def _judge_failure(system: System, version: Version, keys: ResultKeys, _model: s
     if (record["code"], record["etag"]) != (version.code, version.etag):
         right = "the newest version" if record["etag"] == version.etag else "another version"
         return f"failed as {record['code']} ({record['reason']}) for {right}, not as {version.code}"
+    if record["stale_result"] != (_get(system, keys.jpeg) is not None):
+        return f"the failure's record says stale_result {record['stale_result']}, which is wrong"
     verdict.found["right failures"] += 1
     verdict.found[f"failures: {version.code}"] += 1
     return None
@@ -142,6 +144,10 @@ def _judge_leftovers(system: System, verdict: Verdict) -> None:
     for name, count in system.pending().items():
         if count:
             verdict.violations.append(f"{count} {name} left")
+    for lost in system.begun():
+        verdict.found["settled jobs still remembered for a death"] += 1
+        if lost > 1:
+            verdict.violations.append(f"a job is remembered for {lost} deaths")
     for message in system.redis.lrange(f"{KEY_PREFIX}put-aside", 0, -1):
         verdict.violations.append(f"put aside: {message.decode()[:300]}")
     for upload in system.s3.list_multipart_uploads(Bucket=OUTPUT).get("Uploads", []):

@@ -14,7 +14,7 @@ import threading
 import time
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -334,3 +334,95 @@ def test_reconcile_queues_just_what_is_wrong(desk):
     code, told = desk.run("reconcile", *desk.places, "--failed", "--json")
     assert json.loads(told)["queued"] == 4
     assert store.head("out/gone.png.jpg") is not None
+
+
+def test_a_reconciliation_that_is_killed_again_and_again_queues_each_key_once(desk):
+    names = [f"in/{number:04}.png" for number in range(MANY)]
+    desk.put(*names)
+    Stores(desk.settings).open(desk.bucket).put("out/0007.png.jpg", b"y", content_type="")  # made by no job: stale
+    command = ("reconcile", *desk.places, "--run", "nightly")
+    for _ in range(2):
+        before, process = desk.redis.llen(desk.queue_key), desk.start(*command)
+        wait_until(lambda: desk.redis.llen(desk.queue_key) > before)  # noqa: B023 - is called at once
+        assert process.poll() is None
+        process.kill()
+        process.communicate()
+    code, told = desk.run(*command)
+    assert code == 0, told
+    assert Counter(desk.keys()) == Counter(dict.fromkeys(names, 1))
+    assert "the run nightly goes on after" in told
+    code, told = desk.run("enqueue", *desk.places, "--run", "nightly")  # has a checkpoint of its own
+    assert (code, f"{MANY:,} images" in told) == (0, True), told
+    code, told = desk.run(*command, "--deep")
+    assert (code, "was begun with check" in told) == (2, True), told
+    assert desk.run(*command, "--deep", "--restart")[0] == 0
+
+
+def test_a_reconciliation_stays_and_queues_what_arrives(desk):
+    desk.put("in/a.png")
+    process = desk.start("reconcile", *desk.places, "--run", "nightly", "--every", "0.1", "--json")
+    counters, key = JobQueue(desk.settings).counters, desk.queue_key
+    wait_until(lambda: desk.keys() == ["in/a.png"])
+    desk.put("in/b.png")
+    assert json.loads(process.stdout.readline())["queued"] == 1
+    assert counters.snapshot(["nightly"])[0].sources == (f"{desk.places[0]}/",)
+    fields = fields_of(desk.redis.rpop(key))
+    store = Stores(desk.settings).open(desk.bucket)
+    metadata = {"semjpeg-job": Job.from_message(fields).identity(weights_hash(None))}
+    store.put("out/a.png.jpg", b"y", content_type="image/jpeg", metadata=metadata)
+    counters.add("nightly", done=1)
+    wait_until(lambda: desk.keys() == ["in/b.png"])
+    assert json.loads(process.stdout.readline())["right"] == 1
+    process.terminate()
+    assert process.wait(PATIENCE_S) == 0
+    process.stdout.close()
+    assert counters.snapshot(["nightly"])[0].sources == ()
+
+
+def wait_until(ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_mark_moves_the_checkpoint_and_keeps_no_job_waiting(desk):
+    queue = JobQueue(desk.settings)
+    checkpoint = queue.checkpoint(plan())
+    checkpoint.begin()
+    seen = []
+
+    def stream() -> Iterator[Step]:
+        [first, second] = jobs(2)
+        yield Step(first, "1")
+        yield Step(None, "2")
+        seen.append((len(desk.keys()), queue.checkpoint(plan()).begin().position))
+        checkpoint.begin()
+        yield Step(None, "3")
+        yield Step(second, "4")
+
+    assert feed(queue, stream(), checkpoint, lambda _: None, pytest.fail) == 2
+    assert seen == [(1, "2")]
+    start = checkpoint.begin()
+    assert (start.position, start.queued, len(desk.keys())) == ("4", 2, 2)
+
+
+def test_a_finished_run_begins_again_with_its_note(desk):
+    checkpoint = JobQueue(desk.settings).checkpoint(plan(check="how"))
+    assert checkpoint.begin_again().note == ""
+    JobQueue(desk.settings).publish(jobs(3), checkpoint, "9")
+    assert (checkpoint.begin_again().position, checkpoint.begin_again().queued) == ("9", 3)
+    checkpoint.finish("noted")
+    start = checkpoint.begin_again()
+    assert (start.position, start.queued, start.finished, start.note) == ("", 0, False, "noted")
+    checkpoint.finish()
+    assert checkpoint.begin().note == "noted"
+    assert checkpoint.begin(restart=True).note == ""
+    other = JobQueue(desk.settings).checkpoint(plan(check="how"))
+    other.begin()
+    with pytest.raises(ConfigurationError, match="taken over"):
+        checkpoint.finish()
+    desk.redis.flushdb()
+    with pytest.raises(ConfigurationError, match="lost"):
+        other.finish()
+    assert other.begin().position == ""

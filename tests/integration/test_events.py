@@ -25,6 +25,7 @@ from semjpeg.demo.processes import Processes
 from storage import Stores
 
 PATIENCE_S = 60
+to_queues = pytest.mark.only_moto(reason="Ceph announces to webhooks, not to SQS")
 KEYS = [
     "plain.jpg",
     "in/a b+ü&.jpg",
@@ -118,6 +119,7 @@ def upload(servers, bucket: str) -> dict[str, str]:
     return {key: s3.put_object(Bucket=bucket, Key=key, Body=b"abc")["ETag"].strip('"') for key in KEYS}
 
 
+@to_queues
 def test_uploads_come_from_s3_through_sqs_with_their_keys(servers, system, sqs, queue_url, queue_arn):
     servers.client("s3").put_bucket_notification_configuration(
         Bucket=system.bucket,
@@ -130,6 +132,7 @@ def test_uploads_come_from_s3_through_sqs_with_their_keys(servers, system, sqs, 
     assert left(sqs, queue_url) == 0
 
 
+@to_queues
 @pytest.mark.parametrize("raw", ["true", "false"])
 def test_uploads_come_from_s3_through_sns_and_sqs(servers, system, queue_arn, raw):
     sns = servers.client("sns")

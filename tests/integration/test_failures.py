@@ -10,10 +10,11 @@ from uuid import uuid4
 import pytest
 from click.testing import CliRunner
 
-from config.errors import ConfigurationError, DamagedImageError, DamagedRecordError, WorkerLostError
+from config.errors import ConfigurationError, DamagedImageError, DamagedRecordError, KeyTooLongError, WorkerLostError
 from config.jobs import Job
 from config.recipes import Recipe, Route
 from producer.queue import JobQueue
+from producer.reconcile import Check, Reconciler, State
 from semjpeg.commands.failures import command
 from semjpeg.failures import Failure, find_failures, job_of
 from storage import Stores
@@ -62,7 +63,7 @@ def queued(servers, settings) -> list[Job]:
 
 def test_failures_are_listed_by_place_by_run_and_by_code(fail, settings, bucket):
     odd = fail("in/a b+ü/cat.png", DamagedImageError("ends early"))
-    lost = fail("in/large.png", WorkerLostError("2 workers died"), run="second")
+    lost = fail("in/large.png", WorkerLostError("3 workers died"), run="second")
     place = f"s3://{bucket}/out"
     everything = invoke("list", place)
     assert everything.exit_code == 0
@@ -91,6 +92,21 @@ def test_a_retried_job_is_the_one_that_failed_and_may_kill_workers_again(fail, s
     assert len(list(find_failures(f"s3://{bucket}/out"))) == 3  # records go away when the jobs succeed
 
 
+def test_a_source_whose_records_have_shortened_keys_is_listed_retried_and_known_to_the_reconcile(
+    fail, settings, servers, bucket
+):
+    job = fail(f"in/{'ü' * 500}/{'x' * 14}.png", KeyTooLongError("is too long"))
+    assert not job.result_keys.jpeg_fits
+    place = f"s3://{bucket}/out"
+    listed = json.loads(invoke("list", place, "--json").output)
+    assert [(f["key"], f["code"]) for f in listed["failures"]] == [(job.key, "key-too-long")]
+    assert invoke("retry", place).exit_code == 0
+    assert queued(servers, settings) == [job]
+    route, store = Route(source=f"s3://{bucket}/in", output=place), Stores(settings).open(bucket)
+    reconciler = Reconciler(store, store, route, Recipe(), "test", Check(MODEL, deadline_s=60))
+    assert [(v.key, v.state) for v in reconciler.verdicts()] == [(job.key, State.FAILED)]
+
+
 def test_a_damaged_record_is_named_and_the_rest_goes_on(fail, settings, servers, bucket):
     job = fail("in/cat.png", DamagedImageError("ends early"))
     store = Stores(settings).open(bucket)
@@ -111,7 +127,7 @@ def test_a_record_that_names_another_bucket_than_its_own_place_is_refused(fail, 
     assert job_of(failure).key == "in/cat.png"
     elsewhere = replace(failure.row, output=f"s3://{uuid4().hex}/other")
     with pytest.raises(DamagedRecordError, match="no job of its source"):
-        job_of(Failure(elsewhere, failure.store, failure.record, failure.name))
+        job_of(Failure(elsewhere, failure.store, failure.record))
 
 
 @pytest.mark.usefixtures("settings")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,6 +12,7 @@ from config.errors import (
     ObjectChangedError,
     ObjectMissingError,
     OvertakenError,
+    RetryableError,
     StorageUnavailableError,
     TooLargeError,
 )
@@ -81,6 +84,26 @@ def test_a_write_on_a_condition(store):
     with pytest.raises(OvertakenError):
         store.put("k", b"4", content_type="text/plain", expects=first.etag)
     assert store.get("k", max_bytes=10) == b"3"
+
+
+def test_of_many_writers_on_one_condition_one_writes(servers, bucket):
+    store, writers, expects = Stores(servers.settings(), 8).open(bucket), range(8), ABSENT
+    for turn in range(4):
+        together = threading.Barrier(len(writers))
+
+        def write(number: int, turn=turn, together=together, expects=expects) -> bytes | None:
+            content = f"{turn} {number}".encode()
+            together.wait()
+            try:
+                store.put("k", content, content_type="text/plain", expects=expects)
+            except RetryableError:
+                return None
+            return content
+
+        with ThreadPoolExecutor(len(writers)) as pool:
+            [written] = filter(None, pool.map(write, writers))
+        assert store.get("k", max_bytes=10) == written
+        expects = store.head("k").etag
 
 
 def test_a_deleted_object_is_gone_and_deleting_again_is_no_error(store):

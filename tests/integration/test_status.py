@@ -235,10 +235,10 @@ def test_a_killed_worker_is_gone_and_its_jobs_are_queued(farm, servers):
     assert "0 alive" in told.stdout
 
 
-def test_enqueue_says_that_more_may_come_until_its_listing_ends(farm):
+def test_a_producer_says_that_more_may_come_until_its_listing_ends(farm):
     put_pictures(farm.source, 3, scale=1)
-    follow = ("enqueue", farm.route.source, farm.route.output, "--run", "nightly", "--follow", "--interval", "0.2")
-    queueing = farm.processes.start("enqueue", sys.executable, "-m", "semjpeg", *follow)
+    follow = ("reconcile", farm.route.source, farm.route.output, "--run", "nightly", "--every", "0.2")
+    queueing = farm.processes.start("reconcile", sys.executable, "-m", "semjpeg", *follow)
     reader, until = StateReader(farm.settings), time.monotonic() + PATIENCE_S
     while (state := reader.system(1)).waiting < 3:
         farm.processes.check()

@@ -1,4 +1,4 @@
-"""A real worker process and a real poller process take real events through a real broker and S3 server."""
+"""A real worker process and a real receiver of real events, with a real broker and S3 server."""
 
 from __future__ import annotations
 
@@ -35,19 +35,12 @@ class System:
 
 
 @pytest.fixture
-def system(servers, tmp_path) -> Iterator[System]:
-    """Two buckets, notifications into a queue, a poller and a worker."""
+def system(servers, announce, tmp_path) -> Iterator[System]:
+    """Two buckets, notifications of what is written to one, and a worker."""
     source, output = f"in-{uuid4().hex}", f"out-{uuid4().hex}"
-    s3, sqs = servers.client("s3"), servers.client("sqs")
-    queue_url = sqs.create_queue(QueueName=f"queue-{uuid4().hex}")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     for name in (source, output):
-        s3.create_bucket(Bucket=name)
-    s3.put_bucket_notification_configuration(
-        Bucket=source,
-        NotificationConfiguration={"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]},
-    )
-    settings = servers.settings(sqs={"queue_url": queue_url})
+        servers.client("s3").create_bucket(Bucket=name)
+    settings = servers.settings()
     environment = {
         **servers.environment,
         "SEMJPEG_BROKER__URL": servers.broker_url,
@@ -55,15 +48,13 @@ def system(servers, tmp_path) -> Iterator[System]:
         "SEMJPEG_S3__ENDPOINT_URL": servers.endpoint,
         "SEMJPEG_S3__REGION": "us-east-1",
         "SEMJPEG_S3__ADDRESSING_STYLE": "path",
-        "SEMJPEG_SQS__QUEUE_URL": queue_url,
     }
     stores = Stores(settings)
     counter_key = f"{settings.broker.key_prefix}run:events"
     client = servers.redis()
     with Processes(tmp_path, environment) as processes:
         worker = processes.start("worker", sys.executable, "-m", "semjpeg", "worker", "--threads", "3")
-        command = ("events", "poll", f"s3://{source}/photos", f"s3://{output}/small", "--wait", "1")
-        processes.start("poller", sys.executable, "-m", "semjpeg", *command)
+        announce(processes, f"s3://{source}/photos", f"s3://{output}/small")
         yield System(
             stores.open(source),
             stores.open(output),
@@ -174,21 +165,20 @@ def test_sigterm_finishes_what_runs_and_leaves_the_rest_queued(system):
     assert len([o for o in system.output.list("small/") if o.key.endswith(".jpg")]) == 12
 
 
-def test_enqueue_with_follow_finds_what_is_there_and_what_arrives(system):
+def test_a_repeated_reconcile_finds_what_is_there_and_what_arrives(system):
     cat = file(data.chelsea())
     source, output = system.names
     system.source.put("backlog/old.png", cat, content_type="image/png")
     command = (
-        "enqueue",
+        "reconcile",
         f"s3://{source}/backlog",
         f"s3://{output}/followed",
-        "--follow",
-        "--interval",
+        "--every",
         "0.5",
         "--run",
         "events",
     )
-    system.processes.start("enqueue", sys.executable, "-m", "semjpeg", *command)
+    system.processes.start("reconcile", sys.executable, "-m", "semjpeg", *command)
     wait_for(system, lambda: system.output.head("followed/old.png.jpg") is not None)
     system.source.put("backlog/new.png", cat, content_type="image/png")
     wait_for(system, lambda: system.output.head("followed/new.png.jpg") is not None)

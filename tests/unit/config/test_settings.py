@@ -68,9 +68,18 @@ def test_a_broken_file_is_named(tmp_path):
         Settings.load()
 
 
-def test_results_inside_the_source_are_refused():
+@pytest.mark.parametrize(
+    ("source", "output"),
+    [("s3://bucket/in", "s3://bucket/in/small"), ("s3://bucket/in", "s3://bucket"), ("s3://bucket", "s3://bucket")],
+)
+def test_results_that_are_or_may_become_sources_are_refused(source, output):
     with pytest.raises(ConfigurationError, match="compressed again"):
-        Route(source="s3://bucket/in", output="s3://bucket/in/small")
+        Route(source=source, output=output)
+
+
+def test_an_output_prefix_that_is_too_long_for_the_keys_of_records_is_refused():
+    with pytest.raises(ConfigurationError, match="too long"):
+        Route(source="s3://in", output=f"s3://out/{'p' * 1000}")
 
 
 def test_an_unknown_recipe_is_named_with_the_known_ones(monkeypatch):

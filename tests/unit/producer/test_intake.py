@@ -14,7 +14,7 @@ from producer.intake import Intake
 from producer.limits import TokenBucket
 from producer.polling import Room, meanwhile, poll
 from producer.routing import Router
-from producer.serving import Address, _listener, check
+from producer.serving import Address, check, listener
 
 
 class Queue:
@@ -169,11 +169,11 @@ def test_files_for_tls_are_looked_for(tmp_path):
 
 
 def test_small_answers_do_not_wait_and_a_taken_port_is_told():
-    with _listener(Address("127.0.0.1", 0)) as listener:
-        assert listener.proto == socket.IPPROTO_TCP  # asyncio sets TCP_NODELAY where it sees this
-        port = listener.getsockname()[1]
+    with listener(Address("127.0.0.1", 0)) as listening:
+        assert listening.proto == socket.IPPROTO_TCP  # asyncio sets TCP_NODELAY where it sees this
+        port = listening.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"cannot listen at 127.0.0.1, port {port}"):
-            _listener(Address("127.0.0.1", port))
+            listener(Address("127.0.0.1", port))
 
 
 def test_a_short_token_is_refused(monkeypatch):

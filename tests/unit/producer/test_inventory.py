@@ -5,7 +5,9 @@ import gzip
 import hashlib
 import io
 import json
+import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import quote, quote_plus
 
 import pyarrow as pa
@@ -16,7 +18,6 @@ from pyarrow import parquet
 
 from config.errors import ConfigurationError, DamagedRecordError, ObjectMissingError
 from config.places import Place
-from producer import inventory as reading
 from producer.inventory import manifest_place, open_inventory
 
 CSV_SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag"
@@ -25,6 +26,22 @@ PARQUET_SCHEMA = (
     " (UTF8);  optional boolean is_latest;  optional boolean is_delete_marker;  optional int64 size;  optional int64"
     " last_modified_date (TIMESTAMP(MILLIS,true));  optional binary e_tag (UTF8);}"
 )
+
+
+class Watched(io.BytesIO):
+    """A file that knows how much was read of it at a time, since it was rewound for the first time."""
+
+    most = 0
+
+    def readinto(self, buffer) -> int:
+        count = super().readinto(buffer)
+        self.most = max(self.most, count)
+        return count
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        self.most = max(self.most, len(data))
+        return data
 
 
 class Bucket:
@@ -40,6 +57,11 @@ class Bucket:
         if key not in self.objects:
             raise ObjectMissingError(key)
         return self.objects[key]
+
+    @contextmanager
+    def open(self, key: str, *, max_bytes: int, etag: str | None = None) -> Iterator[Watched]:
+        with Watched(self.get(key, max_bytes=max_bytes, etag=etag)) as self.opened:
+            yield self.opened
 
     def write(self, file_format: str, schema: str, *files: bytes, **changes: object) -> str:
         entries = []
@@ -127,20 +149,26 @@ def test_what_has_no_versions_is_read_and_files_that_are_done_are_not_read_again
     assert bucket.read == ["data/1", "data/2"]
 
 
-def test_rows_are_unpacked_a_few_at_a_time(monkeypatch):
-    taken: list[int] = []
-
-    def counted(data: bytes) -> Iterator[dict[str, object]]:
-        del data
-        for number in range(1000):
-            taken.append(number)
-            yield {"key": f"{number}.jpg", "size": 1, "etag": "e"}
-
+@pytest.mark.parametrize(("file_format", "schema", "write"), FORMATS)
+def test_a_large_file_is_read_in_small_pieces(file_format, schema, write):
+    tags = random.Random(0)  # noqa: S311 - guards nothing
+    rows = [{**row(f"{tags.getrandbits(256):x}.jpg"), "e_tag": f"{tags.getrandbits(128):x}"} for _ in range(60_000)]
+    data = write(rows)
     bucket = Bucket()
-    inventory = open_inventory(bucket, bucket.write("CSV", CSV_SCHEMA, b"x"))
-    monkeypatch.setattr(reading.Inventory, "_csv_rows", lambda _, data: counted(data))
-    next(inventory.objects())
-    assert len(taken) == 1
+    objects = open_inventory(bucket, bucket.write(file_format, schema, data)).objects()
+    assert next(objects)[0].key == rows[0]["key"]
+    assert bucket.opened.most < len(data) / 4
+    assert sum(1 for _ in objects) == len(rows) - 1
+    assert bucket.opened.most < len(data) / 4
+    assert bucket.opened.closed
+
+
+def test_a_file_without_lines_is_refused_before_it_fills_the_memory():
+    bucket = Bucket()
+    inventory = open_inventory(bucket, bucket.write("CSV", CSV_SCHEMA, gzip.compress(b"x" * (1 << 24), 1)))
+    with pytest.raises(DamagedRecordError, match=r"data/0.*more than 65536 characters"):
+        next(inventory.objects())
+    assert bucket.opened.closed
 
 
 def test_a_file_that_was_changed_is_refused():

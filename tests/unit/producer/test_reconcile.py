@@ -50,8 +50,8 @@ class Places:
     output: Bucket = field(default_factory=Bucket)
     route: Route = ROUTE
 
-    def reconciler(self, *, deep: bool = False, model_hash: str = HASH, recipe: Recipe | None = None) -> Reconciler:
-        check = Check(model_hash, 300, deep=deep)
+    def reconciler(self, *, recipe: Recipe | None = None, **check_options) -> Reconciler:
+        check = Check(**{"model_hash": HASH, "deadline_s": 300, **check_options})
         return Reconciler(self.source, self.output, self.route, recipe or Recipe(), "run", check)
 
     def states(self, **options) -> dict[str, State]:
@@ -102,10 +102,12 @@ STATES = st.sampled_from(
 )
 
 
-@given(st.dictionaries(NAMES.map(lambda name: f"{name}x.png"), STATES, max_size=25))
-@example({"ax.png": "right", "ax.png-x.png": "orphan", "ax.png/x.png": "missing"})
+@given(st.dictionaries(NAMES.map(lambda name: f"{name}x.png"), STATES, max_size=25), st.integers(0, 24))
+@example({"ax.png": "right", "ax.png-x.png": "orphan", "ax.png/x.png": "missing"}, 0)
+@example({"a.png": "right", "a.png.jpg": "missing"}, 0)
+@example({"ax.png": "missing", "ax.png-x.png": "right", "ax.png-x.png-x.png": "orphan", "b.png": "stale"}, 0)
 @settings(max_examples=200)
-def test_exactly_what_is_wrong_is_found(wanted):
+def test_exactly_what_is_wrong_is_found_wherever_one_goes_on(wanted, cut):
     places = Places()
     for name, state in wanted.items():
         old, new = ObjectVersion(f"photos/{name}", "old", 1), ObjectVersion(f"photos/{name}", "new", 1)
@@ -129,7 +131,10 @@ def test_exactly_what_is_wrong_is_found(wanted):
         for name, state in wanted.items()
     }
     assert places.states() == expected
-    jobs = [verdict.job for verdict in places.reconciler().verdicts() if verdict.job]
+    verdicts = list(places.reconciler().verdicts())
+    for known, verdict in enumerate(verdicts[cut : cut + 1], cut):
+        assert list(places.reconciler().verdicts(verdict.position)) == verdicts[known + 1 :]
+    jobs = [verdict.job for verdict in verdicts if verdict.job]
     assert sorted(job.key for job in jobs) == sorted(
         key for key, state in expected.items() if state in {State.MISSING, State.STALE, State.FAILED}
     )
@@ -146,6 +151,27 @@ def test_what_was_written_long_after_its_source_costs_no_request_of_its_own(plac
     assert places.output.listed == 51  # of the records only the first
     assert set(places.states(deep=True).values()) == {State.RIGHT}
     assert places.output.heads == 50
+
+
+def test_what_was_settled_before_costs_no_request_of_its_own(places):
+    for name, source_at, result_at in (("a", -2, -1), ("b", -2, 1), ("c", 1, -1), ("d", 0, -1)):
+        source = places.source.add(f"photos/{name}.png", NOON + timedelta(seconds=source_at))
+        places.result(f"{name}.png", NOON + timedelta(seconds=result_at), source, model_hash="1" * 64)
+    expected = {f"photos/{name}.png": State.STALE for name in "bcd"} | {"photos/a.png": State.RIGHT}
+    assert places.states(settled=NOON) == expected
+    assert places.output.heads == 3
+    assert places.states(settled=NOON, deep=True) == expected
+    places.output.objects.clear()
+    assert set(places.states(settled=NOON + DAY).values()) == {State.MISSING}
+
+
+def test_a_wrong_result_is_told_from_none_even_where_its_failure_is_on_record(places):
+    places.result("a.png", NOON - DAY, replace(places.source.add("photos/a.png"), etag="old"))
+    places.source.add("photos/b.png")
+    for name in "ab":
+        places.output.add(f"{FAILED}{name}.png.json")
+    found = [(verdict.state, verdict.outdated) for verdict in places.reconciler().verdicts()]
+    assert found == [(State.FAILED, True), (State.FAILED, False)]
 
 
 def test_results_of_another_network_or_recipe_are_found_by_a_deep_look(places):

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from config.errors import StorageUnavailableError
 from config.objects import ObjectVersion
 from config.recipes import Recipe, Route
-from producer import scan as scanning
-from producer.scan import LATE_ARRIVALS, Follower, scan
+from producer.scan import scan
 from storage.local import LocalStore
 
 ROUTE = Route(source="s3://in/photos", output="s3://out")
@@ -43,78 +42,6 @@ def listing() -> Listing:
     return Listing()
 
 
-@pytest.fixture
-def follower(listing) -> Follower:
-    return Follower(listing, ROUTE, Recipe(), "run")
-
-
-def keys(follower: Follower) -> list[str]:
-    return [job.key for job in follower.new_jobs()]
-
-
-def test_each_version_comes_once(listing, follower):
-    listing.add("photos/a.jpg", NOON)
-    listing.add("photos/b.jpg", NOON - timedelta(days=300))
-    assert keys(follower) == ["photos/a.jpg", "photos/b.jpg"]
-    assert keys(follower) == []
-    listing.add("photos/a.jpg", NOON + timedelta(seconds=1), etag="2")
-    listing.add("photos/c.jpg", NOON + timedelta(seconds=1))
-    assert keys(follower) == ["photos/a.jpg", "photos/c.jpg"]
-    assert keys(follower) == []
-
-
-def test_an_upload_that_shows_late_under_an_early_date_is_found(listing, follower):
-    listing.add("photos/a.jpg", NOON)
-    keys(follower)
-    listing.add("photos/slow.jpg", NOON - LATE_ARRIVALS + timedelta(seconds=1))
-    assert keys(follower) == ["photos/slow.jpg"]
-    assert keys(follower) == []
-
-
-def test_memory_holds_recent_versions_only(listing, follower, monkeypatch):
-    monkeypatch.setattr(scanning, "_PRUNE_MIN", 100)
-    follower._prune_at = 100
-    for number in range(5000):
-        listing.add(f"photos/{number:05}.jpg", NOON + number * timedelta(minutes=1))
-    most = 0
-    for _ in follower.new_jobs():
-        most = max(most, len(follower._recent))
-    assert most <= 100
-    assert len(follower._recent) == 16
-    assert keys(follower) == []
-
-
-def test_a_listing_that_breaks_off_is_looked_at_again_from_where_it_began(listing, follower):
-    for name in ("a", "b", "c"):
-        listing.add(f"photos/{name}.jpg", NOON if name == "a" else NOON - timedelta(days=9))
-    whole = listing.list
-
-    def broken(prefix, **_):
-        yield next(whole(prefix))
-        raise StorageUnavailableError("gone")
-
-    listing.list = broken
-    with pytest.raises(StorageUnavailableError):
-        keys(follower)
-    listing.list = whole
-    assert keys(follower) == ["photos/b.jpg", "photos/c.jpg"]
-
-
-def test_following_survives_a_store_that_is_away(listing, follower):
-    listing.add("photos/a.jpg", NOON)
-    whole, calls = listing.list, []
-
-    def away_at_first(prefix, **_):
-        calls.append(prefix)
-        if len(calls) == 1:
-            raise StorageUnavailableError("away")
-        return whole(prefix)
-
-    listing.list = away_at_first
-    assert next(follower.forever(0.01)).key == "photos/a.jpg"
-    assert len(calls) == 2
-
-
 def test_a_scan_goes_on_after_any_key(listing):
     for number in range(9):
         listing.add(f"photos/{number}.jpg", NOON)
@@ -130,8 +57,7 @@ def test_a_listing_in_no_order_is_refused_for_keys_would_be_passed_over(listing,
 
 
 @pytest.mark.parametrize("key", ["photos/\udcff.jpg", f"photos/{'a' * 1100}.jpg"])
-def test_a_key_that_no_job_can_have_is_passed_over(listing, follower, key):
+def test_a_key_that_no_job_can_have_is_passed_over(listing, key):
     listing.add(key, NOON)
     listing.add("photos/b.jpg", NOON)
     assert [job.key for job in scan(listing, ROUTE, Recipe(), "run")] == ["photos/b.jpg"]
-    assert keys(follower) == ["photos/b.jpg"]

@@ -64,6 +64,26 @@ def test_missing_changed_and_too_large(store):
     assert store.head("k") is None
 
 
+def test_a_large_object_is_read_in_pieces_and_of_one_version(store, tmp_path):
+    store.put("k", b"0123456789", content_type="")
+    found = store.head("k")
+    with store.open("k", max_bytes=10, etag=found.etag) as file:
+        assert file.read(3) == b"012"
+        store.put("k", b"another", content_type="")  # takes the place of the file, not its content
+        assert (file.read(), file.seek(0), file.read(1)) == (b"3456789", 0, b"0")
+    assert file.closed
+    with pytest.raises(ObjectChangedError), store.open("k", max_bytes=10, etag=found.etag):
+        pytest.fail("is of another version")
+    with pytest.raises(TooLargeError, match="7 bytes"), store.open("k", max_bytes=6):
+        pytest.fail("is too large")
+    with pytest.raises(ObjectMissingError), store.open("gone", max_bytes=6):
+        pytest.fail("is not there")
+    with pytest.raises(ObjectChangedError, match="while it was read"), store.open("k", max_bytes=10):
+        (tmp_path / "k").write_bytes(b"overwritten in its place")
+    with pytest.raises(OSError, match="of the reader"), store.open("k", max_bytes=99):
+        raise OSError("of the reader")
+
+
 def test_the_listing_is_in_the_order_of_keys(store):
     keys = ["a", "a-b", "a.txt", "a/b", "a/c/d", "a0", "b"]
     keys.remove("a")  # a file and a folder cannot share a name

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -11,13 +13,17 @@ import pytest
 from config.errors import (
     ConfigurationError,
     ForbiddenError,
+    ObjectChangedError,
     ObjectMissingError,
     OvertakenError,
     RetryableError,
     StorageUnavailableError,
+    TooLargeError,
 )
 from config.settings import Settings
 from storage import ABSENT, ObjectStore, Stores
+
+MODIFIED = "Sun, 01 Nov 2026 12:00:00 GMT"
 
 
 class Server(ThreadingHTTPServer):
@@ -25,7 +31,13 @@ class Server(ThreadingHTTPServer):
     answer = (200, "")
     """Status and error code."""
     refuses_conditions = False
+    takes_marks_for_tags = False
+    """Whether quotation marks count as a part of an entity tag, as in Ceph."""
+    refuses_tags = False
+    """Whether no entity tag is right, as in Ceph's buckets with versions."""
+    tag = "tag"
     cuts_bodies = False
+    content = b"content"
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, bool]] = []
@@ -48,15 +60,26 @@ class Handler(BaseHTTPRequestHandler):
         condition = "If-None-Match" in self.headers or "If-Match" in self.headers
         server.seen.append((self.command, condition))
         status, code = (501, "NotImplemented") if server.refuses_conditions and condition else server.answer
+        if server.takes_marks_for_tags and self.headers.get("If-Match", server.tag) != server.tag:
+            status, code = 412, "PreconditionFailed"
+        if server.refuses_tags and "If-Match" in self.headers:
+            status, code = 412, "PreconditionFailed"
         body = f"<Error><Code>{code}</Code></Error>".encode() if code else b""
         if not code and self.command == "GET":
-            body = b"content"
+            body = server.content
         self.send_response(status)
-        self.send_header("ETag", '"tag"')
+        self.send_header("ETag", f'"{server.tag}"')
         self.send_header("Content-Length", str(len(body) + 1000 * server.cuts_bodies))
         self.end_headers()
         self.wfile.write(body)
         self.close_connection = server.cuts_bodies
+
+    def do_HEAD(self) -> None:
+        self.server.seen.append((self.command, False))
+        self.send_response(200)
+        for name, value in {"ETag": f'"{self.server.tag}"', "Last-Modified": MODIFIED, "Content-Length": "7"}.items():
+            self.send_header(name, value)
+        self.end_headers()
 
     do_GET = do_PUT = handle_one  # noqa: N815 - the names that http.server looks for
 
@@ -117,14 +140,62 @@ def test_a_body_that_is_cut_is_retryable(server, store):
         store.get("k", max_bytes=10_000)
 
 
+def test_a_large_object_is_kept_on_disk(server, store):
+    server.content = bytes(range(256)) * (1 << 16)
+    tracemalloc.start()
+    with store.open("k", max_bytes=len(server.content)) as file:
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < len(server.content) / 2
+        assert file.read() == server.content
+        assert file.seek(5) == 5
+        assert file.read(1) == b"\5"
+    assert file.closed
+    with pytest.raises(TooLargeError, match="more than the limit"), store.open("k", max_bytes=100):
+        pytest.fail("is too large")
+    server.cuts_bodies = True
+    with pytest.raises(StorageUnavailableError), store.open("k", max_bytes=1 << 30):
+        pytest.fail("is cut")
+
+
+def test_one_version_of_a_large_object_is_asked_for(server, store):
+    with store.open("k", max_bytes=100, etag="tag"):
+        assert server.seen == [("GET", True)]
+    server.answer = (412, "PreconditionFailed")
+    with pytest.raises(ObjectChangedError), store.open("k", max_bytes=100, etag="tag"):
+        pytest.fail("was overwritten")
+
+
+def test_a_full_disk_is_told_with_the_object(store, monkeypatch):
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: open("/dev/full", "w+b", buffering=0))  # noqa: SIM115, PTH123
+    with pytest.raises(StorageUnavailableError, match="k fits in no temporary"), store.open("k", max_bytes=100):
+        pytest.fail("has no room")
+
+
 @pytest.mark.parametrize(
     ("status", "code"), [(412, "PreconditionFailed"), (409, "ConditionalRequestConflict"), (404, "NoSuchKey")]
 )
 def test_a_condition_that_does_not_hold_is_told(server, store, status, code):
     server.answer = (status, code)
+    server.tag = "another"
     with pytest.raises(OvertakenError) as caught:
         store.put("k", b"x", content_type="text/plain", expects="tag")
     assert caught.value.retryable
+
+
+def test_a_store_that_takes_quotation_marks_for_a_part_of_the_tag_is_asked_without(server, store):
+    server.takes_marks_for_tags = True
+    store.put("k", b"x", content_type="text/plain", expects="tag")
+    assert server.seen == [("PUT", True), ("HEAD", False), ("PUT", True)]
+    with pytest.raises(OvertakenError):
+        store.put("k", b"x", content_type="text/plain", expects="gone")
+    assert server.seen[3:] == [("PUT", True), ("HEAD", False)]
+
+
+def test_a_store_that_refuses_the_very_tag_that_it_shows_is_asked_without_a_condition(server, store):
+    server.refuses_tags = True
+    store.put("k", b"x", content_type="text/plain", expects="tag")
+    assert server.seen == [("PUT", True), ("HEAD", False), ("PUT", True), ("HEAD", False), ("PUT", False)]
 
 
 def test_a_missing_bucket_is_not_taken_for_a_broken_condition(server, store):
