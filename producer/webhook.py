@@ -18,6 +18,7 @@ import hmac
 import math
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
@@ -100,6 +101,8 @@ class Webhook:
         except _RefusedError as error:
             client = request.client.host if request.client else None
             _log.warning("refused", status=error.response.status_code, reason=error.detail(), client=client)
+            if error.response.status_code != HTTPStatus.BAD_REQUEST:  # which was counted as malformed
+                self._intake.refuse()
             return error.response
         except ClientDisconnect:  # nobody hears the answer
             return Response(status_code=400)

@@ -22,6 +22,7 @@ _COMMANDS = {
     "worker": "Do the jobs of the queue.",
     "status": "Show how runs and workers are doing.",
     "failures": "List what has failed, and try it again.",
+    "doctor": "Check everything, and say how to mend it.",
     "report": "Show what a run was worth, as one page.",
     "train": "Train the network on labelled images.",
     "convert": "Use the network that the paper's authors trained.",

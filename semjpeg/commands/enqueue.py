@@ -13,6 +13,7 @@ from config.errors import ConfigurationError
 from config.logs import configure_logging
 from config.recipes import Route
 from config.settings import Settings
+from config.telemetry import BULK, ProducerTelemetry, served
 from producer.announce import announced
 from producer.candidates import is_candidate
 from producer.checkpoint import Plan
@@ -93,7 +94,8 @@ class _Backfill:
         self._run = run
         self._stores = Stores(settings)
         self._store = self._stores.open(route.source_place.bucket)
-        self._queue = JobQueue(settings)
+        self._telemetry = ProducerTelemetry(settings, BULK)
+        self._queue = JobQueue(settings, self._telemetry)
         self._source = str(route.source_place)
 
     def run_through(self, inventory: str | None, *, restart: bool) -> None:
@@ -111,7 +113,10 @@ class _Backfill:
         if start.position:
             click.echo(f"the run {self._run} goes on after {start.position}: {start.queued:,} are queued")
         steps = self._steps(inventory, start.position)
-        with announced(self._queue.counters, self._run, self._source):
+        with (
+            served(self._telemetry, self._settings.prometheus),
+            announced(self._queue.counters, self._run, self._source),
+        ):
             queued = feed(self._queue, steps, checkpoint, click.echo, _warn)
             patiently(checkpoint.finish, _warn)
         click.echo(f"queued {start.queued + queued:,} images of {self._source} in the run {self._run}")

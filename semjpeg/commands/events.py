@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from config.errors import BrokerUnavailableError, ConfigurationError
 from config.logs import configure_logging
 from config.recipes import Route
 from config.settings import Settings
+from config.telemetry import LIVE, ProducerTelemetry, served
 from producer.intake import Intake
 from producer.polling import Room
 from producer.polling import poll as poll_until
@@ -25,7 +26,7 @@ from producer.sqs import LONG_POLL_S, SqsPoller
 from storage import Stores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _PORT = 8086
 _log = structlog.get_logger("semjpeg.events")
@@ -76,23 +77,15 @@ def poll(origin: str | None, long_poll_s: int, **routed: Any) -> None:
     Images created under SRC go to DST; without both, the routes of the settings hold.
     """
     settings = _settings(**routed)
-    queue = JobQueue(settings)
-    intake = _intake(settings, queue, routed["run"])
+    telemetry = ProducerTelemetry(settings, LIVE)
+    queue = JobQueue(settings, telemetry)
+    intake = _intake(settings, queue, telemetry, routed["run"])
     room = Room(queue, settings.producer)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    if _origin(settings, origin) == "sqs":
-        _log.info("polling", queue=settings.sqs.queue_url, routes=_sources(settings))
-        poll_until(SqsPoller(settings, intake, long_poll_s=long_poll_s).poll_once, room, stop)
-        return
-    poller = RedisListPoller(settings, intake)
-    _log.info("polling", list=settings.events.redis_list, routes=_sources(settings))
-    try:
-        poll_until(poller.poll_once, room, stop)
-    finally:
-        with suppress(BrokerUnavailableError):
-            poller.close()
+    with served(telemetry, settings.prometheus), _poller(settings, intake, origin, long_poll_s) as poll_once:
+        poll_until(poll_once, room, stop)
 
 
 @command.command()
@@ -122,10 +115,13 @@ def serve(host: str, port: int, path: str | None, certificate: Path | None, key:
     settings = _settings(**routed)
     address = Address(host, port, certificate, key)
     check(address, has_token=settings.events.token is not None)
-    queue = JobQueue(settings)
-    webhook = Webhook(settings.events, _intake(settings, queue, routed["run"]), Room(queue, settings.producer).is_full)
-    _log.info("serving", routes=_sources(settings))
-    serve_until(webhook.application(path), address)
+    telemetry = ProducerTelemetry(settings, LIVE)
+    queue = JobQueue(settings, telemetry)
+    intake = _intake(settings, queue, telemetry, routed["run"])
+    webhook = Webhook(settings.events, intake, Room(queue, settings.producer).is_full)
+    with served(telemetry, settings.prometheus):
+        _log.info("serving", routes=_sources(settings))
+        serve_until(webhook.application(path), address)
 
 
 def _settings(source: str | None, output: str | None, recipe_name: str, run: str) -> Settings:
@@ -140,8 +136,24 @@ def _settings(source: str | None, output: str | None, recipe_name: str, run: str
     return settings.model_copy(update={"routes": (Route(source=source, output=output, recipe=recipe_name),)})
 
 
-def _intake(settings: Settings, queue: JobQueue, run: str) -> Intake:
-    return Intake(Router(settings, run, Stores(settings, settings.events.threads)), queue)
+def _intake(settings: Settings, queue: JobQueue, telemetry: ProducerTelemetry, run: str) -> Intake:
+    return Intake(Router(settings, run, Stores(settings, settings.events.threads)), queue, telemetry)
+
+
+@contextmanager
+def _poller(settings: Settings, intake: Intake, origin: str | None, long_poll_s: int) -> Iterator[Callable[[], int]]:
+    """Open what notifications are polled from."""
+    if _origin(settings, origin) == "sqs":
+        _log.info("polling", queue=settings.sqs.queue_url, routes=_sources(settings))
+        yield SqsPoller(settings, intake, long_poll_s=long_poll_s).poll_once
+        return
+    poller = RedisListPoller(settings, intake)
+    _log.info("polling", list=settings.events.redis_list, routes=_sources(settings))
+    try:
+        yield poller.poll_once
+    finally:
+        with suppress(BrokerUnavailableError):
+            poller.close()
 
 
 def _origin(settings: Settings, asked: str | None) -> str:

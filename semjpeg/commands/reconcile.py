@@ -18,6 +18,7 @@ from config.errors import ConfigurationError
 from config.logs import configure_logging
 from config.recipes import Route
 from config.settings import Settings
+from config.telemetry import BULK, ProducerTelemetry, served
 from producer.looks import Findings, Listener, Looks
 from producer.queue import JobQueue
 from producer.reconcile import THREADS, Check, Reconciler
@@ -101,12 +102,14 @@ def command(
             pass
         listener.figures(findings.figures(0))
         return
-    looks = Looks(JobQueue(settings), reconciler, listener, retry_failed=retry_failed)
-    if interval_s is None:
-        looks.look(restart=restart)
-    else:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        looks.forever(interval_s, restart=restart)
+    telemetry = ProducerTelemetry(settings, BULK)
+    looks = Looks(JobQueue(settings, telemetry), reconciler, listener, retry_failed=retry_failed)
+    with served(telemetry, settings.prometheus):
+        if interval_s is None:
+            looks.look(restart=restart)
+        else:
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+            looks.forever(interval_s, restart=restart)
 
 
 def _show(run: str, figures: Mapping[str, int], *, as_json: bool) -> None:

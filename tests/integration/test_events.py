@@ -45,8 +45,9 @@ class System:
         routes = [{"source": f"s3://{bucket}", "output": "s3://small"}]
         self.settings = servers.settings(routes=routes, **sections)
         self.redis = servers.redis()
-        self.queue = JobQueue(self.settings)
-        self.intake = Intake(Router(self.settings, "run", Stores(self.settings)), self.queue)
+        self.telemetry = ProducerTelemetry(self.settings, "live")
+        self.queue = JobQueue(self.settings, self.telemetry)
+        self.intake = Intake(Router(self.settings, "run", Stores(self.settings)), self.queue, self.telemetry)
 
     def jobs(self) -> list[dict]:
         """The jobs in the queue, the first one first."""

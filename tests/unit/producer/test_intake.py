@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from config.errors import BrokerUnavailableError, ConfigurationError, InvalidMessageError
 from config.settings import ProducerSettings, Settings
+from config.telemetry import ProducerTelemetry
 from producer.intake import Intake
 from producer.limits import TokenBucket
 from producer.polling import Room, meanwhile, poll
@@ -42,9 +43,35 @@ def queue() -> Queue:
 
 
 @pytest.fixture
-def intake(queue) -> Intake:
+def telemetry() -> ProducerTelemetry:
+    return ProducerTelemetry(Settings(), "live")
+
+
+@pytest.fixture
+def intake(queue, telemetry) -> Intake:
     settings = Settings(routes=[{"source": "s3://photos", "output": "s3://small"}])
-    return Intake(Router(settings, "run", buckets=None), queue)
+    return Intake(Router(settings, "run", buckets=None), queue, telemetry)
+
+
+@pytest.fixture
+def counted(telemetry):
+    """Events by answer."""
+    answers = ("queued", "passed_over", "refused", "malformed")
+    return lambda: [telemetry.registry.get_sample_value("semjpeg_events_total", {"answer": a}) for a in answers]
+
+
+def test_events_are_counted_by_what_becomes_of_them(dialects, queue, intake, counted):
+    good, other, unwanted = (dialects.aws(key)["Records"][0] for key in ("a.jpg", "b.png", "notes.txt"))
+    intake.take(json.dumps({"Records": [good, {"eventName": 5}, other, unwanted]}))
+    assert counted() == [2, 1, 0, 1]
+    with pytest.raises(InvalidMessageError):
+        intake.take("{")
+    intake.refuse()
+    assert counted() == [2, 1, 1, 2]
+    queue.away = True
+    with pytest.raises(BrokerUnavailableError):
+        intake.take(json.dumps({"Records": [good, {"eventName": 5}]}))
+    assert counted() == [2, 1, 1, 2]
 
 
 def test_a_message_is_queued_at_once_less_what_is_malformed(dialects, queue, intake):

@@ -15,6 +15,7 @@ import uvicorn
 
 from config.errors import BrokerUnavailableError, StorageUnavailableError
 from config.settings import Settings
+from config.telemetry import ProducerTelemetry
 from producer import serving
 from producer.intake import Intake
 from producer.routing import Router
@@ -72,7 +73,10 @@ def start() -> Iterator[Callable[..., World]]:
             world = World()
             settings = Settings(routes=[{"source": "s3://photos", "output": "s3://small"}], events=events)
             webhook = Webhook(
-                settings.events, Intake(Router(settings, "run", world), world), lambda: False, body_s=body_s
+                settings.events,
+                Intake(Router(settings, "run", world), world, ProducerTelemetry(settings, "live")),
+                lambda: False,
+                body_s=body_s,
             )
             address = Address("127.0.0.1", 0)
             server = uvicorn.Server(configuration(webhook.application(), address))
