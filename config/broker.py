@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from celery import Celery
 
+from config.queues import LIVE
 from config.redis_url import uses_tls
 
 if TYPE_CHECKING:
     from config.settings import Settings
-
-QUEUE_NAME = "semjpeg"
 
 
 def make_celery(settings: Settings) -> Celery:
@@ -31,7 +30,7 @@ def make_celery(settings: Settings) -> Celery:
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,
-        task_default_queue=QUEUE_NAME,
+        task_default_queue=LIVE,
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
@@ -40,6 +39,7 @@ def make_celery(settings: Settings) -> Celery:
         worker_redirect_stdouts=False,
         broker_connection_retry_on_startup=True,
         broker_transport_options={
+            "queue_order_strategy": "priority",  # a worker empties its first queue before it looks at the next
             "visibility_timeout": broker.visibility_timeout_s,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,

@@ -20,7 +20,9 @@ from pydantic_settings import (
 )
 
 from config.errors import ConfigurationError
+from config.machine import LARGEST_BATCH, images_in_flight, pictures_in_batch
 from config.memory import memory_for_pictures
+from config.queues import QUEUES, QueueName
 from config.recipes import Recipe, Route
 from config.redis_url import RedisUrl
 
@@ -113,11 +115,16 @@ class LimitSettings(_Section):
 class WorkerSettings(_Section):
     """How a worker process uses its machine."""
 
-    threads: Positive = Field(default_factory=lambda: (os.cpu_count() or 1) + 1)
-    """Images in flight; one more than there are cores keeps them busy while another waits for the network."""
-    batch_size: Annotated[int, Field(ge=1, le=128)] = 16
-    batch_wait_s: Annotated[float, Field(ge=0, le=5)] = 0.01
-    """How long the first picture of a batch waits for others."""
+    threads: Positive = Field(default_factory=images_in_flight)
+    """Images in flight. As many as there are cores compute at a time; the others are read, written, or gathered for a
+    batch of the network."""
+    batch_size: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = Field(default_factory=pictures_in_batch)
+    """Most pictures that go through the network together."""
+    batch_wait_s: Annotated[float, Field(ge=0, le=5)] = 1.0
+    """How long the first picture of a batch waits for others at most, while all cores are busy; as soon as one has
+    nothing else to do, the batch goes as it is."""
+    queues: Annotated[tuple[QueueName, ...], Field(min_length=1)] = QUEUES
+    """Where jobs are taken from; one that stands before another is emptied first."""
     max_retries: Annotated[int, Field(ge=0)] = 8
 
 

@@ -3,6 +3,7 @@
 Importing this package imports neither Keras nor TensorFlow; `load` and `train` do.
 """
 
+from models.backend import gpus
 from models.importance import ImportanceModel, load
 from models.imported import convert_checkpoint, load_vgg16
 from models.prepared import Prepared, prepare
@@ -16,6 +17,7 @@ __all__ = [
     "TrainingConfig",
     "TrainingResult",
     "convert_checkpoint",
+    "gpus",
     "load",
     "load_vgg16",
     "prepare",

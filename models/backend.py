@@ -30,6 +30,17 @@ def start(threads: int = 0) -> None:
     _limit_threads(threads)
 
 
+def gpus() -> int:
+    """Return how many GPUs the backend sees. Networks run on the first."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return len(keras.distribution.list_devices("gpu"))
+    import tensorflow as tf
+
+    return len(tf.config.list_physical_devices("GPU"))
+
+
 def restore_precision() -> None:
     """Let networks that are built or loaded from now on compute in float32."""
     import keras

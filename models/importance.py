@@ -72,11 +72,17 @@ class ImportanceModel:
         self._network = network
         self._owner = threading.Lock()
 
-    def warm_up(self) -> None:
-        """Compile the network for every batch size, so that the first pictures are as fast as the rest."""
+    def warm_up(self, largest_batch: int = BATCH_SIZES[-1]) -> None:
+        """Compile the network for every batch size, so that the first pictures are as fast as the rest.
+
+        Args:
+            largest_batch: larger ones will not come.
+        """
         blank = prepare(np.zeros((1, 1, 3), np.uint8))
         for size in BATCH_SIZES:
             self.maps([blank] * size)
+            if size >= largest_batch:
+                break
 
     def importance(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the map of one picture: `prepare`, `maps` and `refine` in one. Takes and raises what these do."""

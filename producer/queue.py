@@ -12,17 +12,19 @@ from uuid import uuid4
 import redis
 import structlog
 
-from config.broker import QUEUE_NAME, make_celery
+from config.broker import make_celery
 from config.counters import ENDED, RunCounters
 from config.deaths import forget_deaths
 from config.errors import BrokerUnavailableError
 from config.jobs import TASK_NAME
+from config.queues import BULK, ENQUEUED_HEADER, queue_key
 from producer.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from config.jobs import Job
+    from config.queues import QueueName
     from config.settings import Settings
     from config.telemetry import ProducerTelemetry
     from producer.checkpoint import Plan
@@ -38,18 +40,22 @@ _log = structlog.get_logger(__name__)
 class JobQueue:
     """Sends jobs to the workers."""
 
-    def __init__(self, settings: Settings, telemetry: ProducerTelemetry | None = None) -> None:
+    def __init__(
+        self, settings: Settings, telemetry: ProducerTelemetry | None = None, *, queue: QueueName = BULK
+    ) -> None:
         """Prepare; nothing connects before the first job.
 
         Args:
             settings: Names the broker.
             telemetry: Counts the jobs; None: they are counted for nobody.
+            queue: Where the jobs go.
         """
         self._telemetry = telemetry
         self._app = make_celery(settings)
         self._limits = settings.producer
         self._prefix = settings.broker.key_prefix
-        self._key = f"{self._prefix}{QUEUE_NAME}"
+        self._queue = queue
+        self._key = queue_key(self._prefix, queue)
         self._redis = redis.Redis.from_url(
             settings.broker.url.get_secret_value(),
             socket_timeout=_SOCKET_TIMEOUT_S,
@@ -161,11 +167,11 @@ class JobQueue:
             "body": b64encode(json.dumps(body).encode()).decode(),
             "content-encoding": "utf-8",
             "content-type": "application/json",
-            "headers": headers,
+            "headers": {**headers, ENQUEUED_HEADER: time.time()},
             "properties": {
                 **properties,
                 "delivery_mode": _PERSISTENT,
-                "delivery_info": {"exchange": "", "routing_key": QUEUE_NAME},
+                "delivery_info": {"exchange": "", "routing_key": self._queue},
                 "priority": 0,
                 "body_encoding": "base64",
                 "delivery_tag": str(uuid4()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from config.errors import (
     SemjpegError,
 )
 from config.jobs import TASK_NAME, Job
+from config.queues import ENQUEUED_HEADER, LIVE, QUEUES
 from worker.attempt import attempt, newest
 from worker.failure import record_failure
 from worker.outcome import Outcome, Status
@@ -28,6 +30,7 @@ from worker.refused import answer_questions_alone, keeping_consumer
 if TYPE_CHECKING:
     from celery import Celery, Task
 
+    from config.queues import QueueName
     from worker.node import Node
 
 _FIRST_RETRY_S = 1.0
@@ -84,7 +87,10 @@ def _take(task: Task, fields: dict[str, Any], node: Node) -> None:
     except InvalidMessageError as error:
         _give_up(node, fields, error)
         return
-    with structlog.contextvars.bound_contextvars(run=job.run, bucket=job.bucket, key=job.key):
+    _tell_age(task, node)
+    with structlog.contextvars.bound_contextvars(
+        run=job.run, bucket=job.bucket, key=job.key, job=job.identity(node.model_hash)[:12]
+    ):
         retries = int(task.request.retries)
         ended: Outcome | SemjpegError
         try:
@@ -94,6 +100,7 @@ def _take(task: Task, fields: dict[str, Any], node: Node) -> None:
             return
         except RetryableError as error:
             if retries < node.settings.worker.max_retries:
+                node.telemetry.retried(error.code)
                 _log.warning("retry", code=error.code, reason=str(error), attempt=retries + 1)
                 raise task.retry(exc=error, countdown=_pause_s(retries, node.heartbeat.lease_s)) from error
             job, ended = newest(job, node), error
@@ -104,6 +111,8 @@ def _take(task: Task, fields: dict[str, Any], node: Node) -> None:
                 _look_again(task, fields)
                 return
         else:
+            if ended.status is Status.UNCHANGED:
+                node.telemetry.unchanged()
             _log.info(str(ended.status), bytes_in=ended.bytes_in, bytes_out=ended.bytes_out)
         _count(job, node, ended)
 
@@ -118,6 +127,7 @@ def _fail(task: Task, job: Job, node: Node, error: SemjpegError) -> Outcome:
         raise task.retry(exc=away, countdown=_pause_s(retries, node.heartbeat.lease_s)) from away
     except SemjpegError as refused:
         _put_aside(node, job.to_message(), refused)
+    node.telemetry.failed(error.code)
     _log.error("failed", code=error.code, reason=str(error))
     return Outcome(Status.FAILED, bytes_in=job.size)
 
@@ -125,7 +135,21 @@ def _fail(task: Task, job: Job, node: Node, error: SemjpegError) -> Outcome:
 def _look_again(task: Task, fields: dict[str, Any]) -> None:
     """Queue a task once more; to wait for another worker is no failed attempt, so it is not counted as one."""
     countdown = _pause_s(_LAST_DOUBLING, _LOOK_AGAIN_S)
-    task.apply_async(kwargs=fields, countdown=countdown, retries=int(task.request.retries))
+    route = {"exchange": "", "routing_key": _queue_of(task) or LIVE}
+    task.apply_async(kwargs=fields, countdown=countdown, retries=int(task.request.retries), **route)
+
+
+def _queue_of(task: Task) -> QueueName | None:
+    """Return the queue from which a task came, if it is one of ours."""
+    name = (task.request.delivery_info or {}).get("routing_key")
+    return next((queue for queue in QUEUES if queue == name), None)
+
+
+def _tell_age(task: Task, node: Node) -> None:
+    """Tell how long a task waited in its queue, the first time that it is taken."""
+    queue, enqueued_s = _queue_of(task), getattr(task.request, ENQUEUED_HEADER, None)
+    if queue and isinstance(enqueued_s, float) and not task.request.retries:
+        node.telemetry.queue_age(queue, time.time() - enqueued_s)
 
 
 def _count(job: Job, node: Node, outcome: Outcome) -> None:

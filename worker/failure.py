@@ -20,7 +20,7 @@ def record_failure(job: Job, error: SemjpegError, node: Node, *, attempts: int) 
         False where the result of this very job is there, so that nothing has failed.
     """
     store = node.stores.open(job.output_place.bucket)
-    identity = job.identity(node.maps.model.sha256)
+    identity = job.identity(node.model_hash)
     made_by = maker(store, job)
     if made_by == identity:
         return False

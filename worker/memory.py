@@ -69,6 +69,11 @@ class MemoryBudget:
         self._growing: deque[Share] = deque()
         self._changed = threading.Condition()
 
+    @property
+    def used_bytes(self) -> int:
+        """What the pictures in flight may use just now."""
+        return self._used
+
     @contextmanager
     def share(self, first_bytes: int) -> Iterator[Share]:
         """Wait for a share of `first_bytes`; it is free again when the block ends."""

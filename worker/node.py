@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import redis
 
-import models
 from config.counters import RunCounters
+from config.telemetry import WorkerTelemetry
 from storage import Stores
 from worker.claim import Claims
 from worker.company import Company
 from worker.heartbeat import Heartbeat
-from worker.memory import MemoryBudget, give_back_large_blocks
-from worker.roi import MapBatcher
+from worker.tools import Tools
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -25,28 +24,28 @@ _ANSWERS_PER_TIMEOUT = 12
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The network, the stores and the broker, opened once for a process and used by all of its threads."""
+    """The tools, the stores and the broker, opened once for a process and used by all of its threads."""
 
-    settings: Settings
+    tools: Tools
     stores: Stores
-    maps: MapBatcher
     redis: redis.Redis
     counters: RunCounters
     heartbeat: Heartbeat
     claims: Claims
-    memory: MemoryBudget
+    telemetry: WorkerTelemetry
 
     @classmethod
     def start(cls, settings: Settings) -> Node:
-        """Load the network and compile it, so that the first image is as fast as any.
+        """Make everything ready for the first image.
 
         Raises:
             ModelError: The weights are missing or damaged.
             ConfigurationError: An endpoint is malformed.
         """
-        give_back_large_blocks()
-        model = models.load(settings.model.path)
-        model.warm_up()
+        tools = Tools.start(settings)
+        telemetry = WorkerTelemetry(settings, tools.maps.model.sha256)
+        tools.maps.tell = telemetry.batch
+        telemetry.watch_memory(lambda: tools.memory.used_bytes)
         broker = settings.broker
         url = broker.url.get_secret_value()
         client = redis.Redis.from_url(url, socket_timeout=20, socket_connect_timeout=5, health_check_interval=15)
@@ -54,18 +53,28 @@ class Node:
         pulse = redis.Redis.from_url(url, socket_timeout=pulse_s, socket_connect_timeout=pulse_s)
         heartbeat = Heartbeat(pulse, broker.key_prefix, broker.visibility_timeout_s)
         return cls(
-            settings=settings,
+            tools=tools,
             stores=Stores(settings, max_connections=settings.worker.threads + 2),
-            maps=MapBatcher(model, batch_size=settings.worker.batch_size, wait_s=settings.worker.batch_wait_s),
             redis=client,
             counters=RunCounters(client, broker.key_prefix),
             heartbeat=heartbeat,
             claims=Claims(client, broker.key_prefix, heartbeat, Company()),
-            memory=MemoryBudget(settings.limits.memory_bytes),
+            telemetry=telemetry,
         )
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this process."""
+        return self.tools.settings
+
+    @property
+    def model_hash(self) -> str:
+        """SHA-256 of the network's weights."""
+        return self.tools.maps.model.sha256
 
     def close(self) -> None:
         """Finish the maps that wait, and close the connections."""
-        self.maps.close()
+        self.tools.close()
         self.heartbeat.close()
+        self.telemetry.close()
         self.redis.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -53,22 +54,42 @@ _MOST_LOOKS = 5
 _MAX_METADATA_BYTES = 1024
 
 
-def is_done(store: ObjectStore, job: Job, identity: str) -> bool:
-    """Whether the result of this very job is there.
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What stands at the key of a job's JPEG.
 
-    Raises:
-        KeyTooLongError: There cannot be a result.
-        OutputTakenError: An object that no job made stands at the result's key; it is not overwritten.
+    Attributes:
+        store: The output bucket.
+        seen: The object as it was seen; None: there was none.
+        again: Whether what was seen before has changed.
     """
-    key = job.result_keys.jpeg
-    if not job.result_keys.jpeg_fits:
-        raise KeyTooLongError(f"would have a result whose key has {utf8_bytes(key)} bytes, more than {MAX_KEY_BYTES}")
-    found = store.head(key)
-    if found is None:
-        return False
-    if JOB_FIELD not in found.metadata:
-        raise OutputTakenError(f"would overwrite {key!r}, which semjpeg did not make")
-    return found.metadata[JOB_FIELD] == identity
+
+    store: ObjectStore
+    seen: ObjectVersion | None
+    again: bool = False
+
+    @classmethod
+    def look(cls, store: ObjectStore, job: Job, *, again: bool = False) -> Output:
+        """Look at what is there.
+
+        Raises:
+            KeyTooLongError: There cannot be a result.
+            OutputTakenError: An object that no job made stands there; it is not overwritten.
+        """
+        key = job.result_keys.jpeg
+        if not job.result_keys.jpeg_fits:
+            raise KeyTooLongError(
+                f"would have a result whose key has {utf8_bytes(key)} bytes, more than {MAX_KEY_BYTES}"
+            )
+        found = store.head(key)
+        if found is not None and JOB_FIELD not in found.metadata:
+            raise OutputTakenError(f"would overwrite {key!r}, which semjpeg did not make")
+        return cls(store, found, again)
+
+    @property
+    def made_by(self) -> str | None:
+        """Identity of the job that made it."""
+        return self.seen.metadata[JOB_FIELD] if self.seen else None
 
 
 def maker(store: ObjectStore, job: Job) -> str | None:
@@ -77,48 +98,71 @@ def maker(store: ObjectStore, job: Job) -> str | None:
     return found.metadata.get(JOB_FIELD) if found else None
 
 
-def publish(output: ObjectStore, source: ObjectStore, job: Job, finished: Finished, importance: Map) -> bool:
+def publish(output: Output, source: ObjectStore, job: Job, finished: Finished, importance: Map) -> bool:
     """Write map (where the recipe keeps it), record and JPEG, and remove the record of an earlier failure.
 
-    What stands at each key is looked at first, then whether the source still is what it was, and then each object is
-    written only if it still stands as it was seen. So whoever writes last saw the newest version of the source.
+    After the look at what stands there the source is seen to be what it was, and then each object is written only if
+    it still stands as it was seen. So whoever writes last saw the newest version of the source. Where something else
+    has come, all of that is done once more.
 
     In the end the source is looked at once more: a newer version may have failed in the meantime, and its record would
     have been taken for that of an earlier failure. Whoever does the newest version in its turn writes it again.
 
     Returns:
-        False where another worker has just written the result of the same job.
+        False where there is nothing to write: another worker has just written the result of the same job, or the source
+        is a result itself.
 
     Raises:
         ObjectChangedError: The source was overwritten or removed meanwhile.
         OvertakenError: Other workers wrote results of the same source again and again.
-        OutputTakenError: As of `is_done`.
+        OutputTakenError: As of `Output.look`.
     """
-    keys = job.result_keys
-    written = (*((keys.map,) if job.recipe.save_map else ()), keys.metrics, keys.jpeg)
     for _ in range(_MOST_LOOKS):
-        seen = {key: _tag(output.head(key)) for key in written}
-        if is_done(output, job, finished.identity):
+        if output.made_by == finished.identity:
             return False
+        beside = _beside(output, job)
         version = _unchanged(source, job)
+        if JOB_FIELD in version.metadata:
+            return False
         try:
-            if job.recipe.save_map:
-                output.put(keys.map, map_png(importance), content_type="image/png", expects=seen[keys.map])
-            record = as_json(metrics_record(job, finished))
-            output.put(keys.metrics, record, content_type="application/json", expects=seen[keys.metrics])
-            output.delete(keys.failure)
-            output.put(
-                keys.jpeg,
-                finished.result.data,
-                content_type="image/jpeg",
-                metadata=_metadata(job, finished.identity, version),
-                expects=seen[keys.jpeg],
-            )
+            _write(output, beside, job, finished, importance, version)
         except OvertakenError:
+            output = Output.look(output.store, job, again=True)
             continue
         _look_once_more(source, job)
         return True
-    raise OvertakenError(f"cannot write {keys.jpeg!r}: others write it again and again")
+    raise OvertakenError(f"cannot write {job.result_keys.jpeg!r}: others write it again and again")
+
+
+def _beside(output: Output, job: Job) -> dict[str, str]:
+    """Return the tags of what stands beside the JPEG, by key; without a JPEG it is taken that there is nothing."""
+    keys = (job.result_keys.map, job.result_keys.metrics) if job.recipe.save_map else (job.result_keys.metrics,)
+    if output.seen is None and not output.again:
+        return dict.fromkeys(keys, ABSENT)
+    return {key: _tag(output.store.head(key)) for key in keys}
+
+
+def _write(
+    output: Output, beside: dict[str, str], job: Job, finished: Finished, importance: Map, version: ObjectVersion
+) -> None:
+    """Write everything, the JPEG last, where it stands as it was seen.
+
+    Raises:
+        OvertakenError: Something has come between.
+    """
+    store, keys = output.store, job.result_keys
+    if job.recipe.save_map:
+        store.put(keys.map, map_png(importance), content_type="image/png", expects=beside[keys.map])
+    record = as_json(metrics_record(job, finished))
+    store.put(keys.metrics, record, content_type="application/json", expects=beside[keys.metrics])
+    store.delete(keys.failure)
+    store.put(
+        keys.jpeg,
+        finished.result.data,
+        content_type="image/jpeg",
+        metadata=_metadata(job, finished.identity, version),
+        expects=_tag(output.seen),
+    )
 
 
 def _tag(found: ObjectVersion | None) -> str:

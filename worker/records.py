@@ -43,6 +43,11 @@ class Finished:
     metrics: dict[str, float | None]
     seconds: dict[str, float]
 
+    @property
+    def pixels(self) -> int:
+        """Pixels of the picture."""
+        return self.source.width * self.source.height
+
 
 def metrics_record(job: Job, finished: Finished) -> dict[str, Any]:
     """Describe a finished job."""

@@ -2,79 +2,114 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
+from collections import deque
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from models import prepare, refine
-
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
     from models import ImportanceModel, Prepared
+    from worker.cores import Cores
+
+    Coarse = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    prepared: Prepared
+    answer: Future[Coarse] = field(default_factory=Future)
+    since: float = field(default_factory=time.monotonic)
 
 
 class MapBatcher:
     """Gathers pictures from many threads into batches for the one that runs the network.
 
-    The first picture of a batch waits at most `wait_s` seconds for others, so an idle worker answers at once.
+    A batch is run when it is full, or when a core has nothing else to do: so an idle worker answers at once, and a busy
+    one gathers pictures for as long as that holds nobody up, though never longer than `wait_s`.
+
+    Attributes:
+        model: The network.
+        tell: Is called after each batch with its size and the seconds that it took.
     """
 
-    def __init__(self, model: ImportanceModel, *, batch_size: int, wait_s: float) -> None:
+    def __init__(self, model: ImportanceModel, cores: Cores, *, batch_size: int, wait_s: float) -> None:
+        """Start the thread.
+
+        Args:
+            model: The network.
+            cores: Those that pictures are computed on.
+            batch_size: Most pictures in a batch.
+            wait_s: How long the first of a batch waits at most.
+        """
         self.model = model
+        self._cores = cores
         self._batch_size = batch_size
         self._wait_s = wait_s
-        self._waiting: queue.SimpleQueue[tuple[Prepared, Future[NDArray[np.float32]]] | None] = queue.SimpleQueue()
+        self.tell: Callable[[int, float], None] = lambda _pictures, _seconds: None
+        self._waiting: deque[_Request] = deque()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="importance-maps", daemon=True)
         self._thread.start()
 
-    def map_of(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the importance map of a picture; blocks until its batch is through.
-
-        Args:
-            pixels: uint8 `[h, w, 3]` or `[h, w]`.
+    def coarse_map(self, prepared: Prepared) -> Coarse:
+        """Return the map of a prepared picture as coarse as the network sees; blocks until its batch is through.
 
         Returns:
-            float32 `[h', w']` in 0..1, much smaller than the picture and of its aspect ratio.
+            As of `ImportanceModel.maps`; `models.refine` makes the finished map of it.
         """
-        answer: Future[NDArray[np.float32]] = Future()
-        prepared = prepare(pixels)
-        self._waiting.put((prepared, answer))
-        return refine(prepared, answer.result())
+        request = _Request(prepared)
+        with self._cores.changed:
+            self._waiting.append(request)
+            self._cores.changed.notify_all()
+        return request.answer.result()
 
     def close(self) -> None:
         """Finish what waits and end the thread."""
-        self._waiting.put(None)
+        with self._cores.changed:
+            self._closed = True
+            self._cores.changed.notify_all()
         self._thread.join()
 
     def _run(self) -> None:
-        open_ = True
-        while open_:
-            first = self._waiting.get()
-            if first is None:
-                return
-            batch = [first]
-            until = time.monotonic() + self._wait_s
-            while len(batch) < self._batch_size:
-                try:
-                    following = self._waiting.get(timeout=max(0.0, until - time.monotonic()))
-                except queue.Empty:
-                    break
-                if following is None:
-                    open_ = False
-                    break
-                batch.append(following)
+        while batch := self._next():
             self._answer(batch)
 
-    def _answer(self, batch: list[tuple[Prepared, Future[NDArray[np.float32]]]]) -> None:
+    def _next(self) -> list[_Request]:
+        """Wait for a batch; an empty one is the end."""
+        changed = self._cores.changed
+        with changed:
+            while not self._is_due():
+                if self._closed:
+                    return []
+                first = self._waiting[0] if self._waiting else None
+                changed.wait(None if first is None else max(0.0, first.since + self._wait_s - time.monotonic()))
+            return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._batch_size))]
+
+    def _is_due(self) -> bool:
+        if not self._waiting:
+            return False
+        return (
+            self._closed
+            or len(self._waiting) >= self._batch_size
+            or self._cores.are_idle()
+            or time.monotonic() >= self._waiting[0].since + self._wait_s
+        )
+
+    def _answer(self, batch: list[_Request]) -> None:
+        began = time.monotonic()
         try:
-            maps = self.model.maps([prepared for prepared, _ in batch])
+            maps = self.model.maps([request.prepared for request in batch])
         except BaseException as error:  # noqa: BLE001 - whatever it is, the threads that wait must learn of it
-            for _, answer in batch:
-                answer.set_exception(error)
+            for request in batch:
+                request.answer.set_exception(error)
             return
-        for (_, answer), importance in zip(batch, maps, strict=True):
-            answer.set_result(importance)
+        self.tell(len(batch), time.monotonic() - began)
+        for request, coarse in zip(batch, maps, strict=True):
+            request.answer.set_result(coarse)

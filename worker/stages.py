@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from config.errors import DeadlineExceededError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from worker.cores import Cores
 
 
 class Stages:
@@ -18,8 +21,17 @@ class Stages:
     A thread cannot be interrupted from outside, so the deadline is looked at before every stage.
     """
 
-    def __init__(self, deadline_s: float) -> None:
+    def __init__(
+        self, deadline_s: float, tell: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
+    ) -> None:
+        """Begin.
+
+        Args:
+            deadline_s: How long the image may take, without what it waits for.
+            tell: Gives a context for each stage by its name, in which the stage runs.
+        """
         self._deadline_s = deadline_s
+        self._tell = tell
         self._start = time.monotonic()
         self.seconds: dict[str, float] = {}
 
@@ -36,7 +48,8 @@ class Stages:
                 f"took {begin - self._start:.1f} s before the stage {name!r}, more than {self._deadline_s:g} s"
             )
         try:
-            yield
+            with self._tell(name):
+                yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begin
 
@@ -45,11 +58,20 @@ class Stages:
         """Time what the image waits for, as the stage `waiting`; neither the deadline nor the total counts it."""
         begin = time.monotonic()
         try:
-            yield
+            with self._tell("waiting"):
+                yield
         finally:
             waited = time.monotonic() - begin
             self._start += waited
             self.seconds["waiting"] = self.seconds.get("waiting", 0.0) + waited
+
+    @contextmanager
+    def core(self, cores: Cores) -> Iterator[None]:
+        """Hold a core; what it is waited for counts as waiting."""
+        with ExitStack() as held:
+            with self.waiting():
+                held.enter_context(cores.core())
+            yield
 
     @property
     def elapsed_s(self) -> float:

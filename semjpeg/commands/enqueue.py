@@ -11,9 +11,10 @@ import click
 
 from config.errors import ConfigurationError
 from config.logs import configure_logging
+from config.queues import BULK
 from config.recipes import Route
 from config.settings import Settings
-from config.telemetry import BULK, ProducerTelemetry, served
+from config.telemetry import ProducerTelemetry, served
 from producer.announce import announced
 from producer.candidates import is_candidate
 from producer.checkpoint import Plan

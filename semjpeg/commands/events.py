@@ -13,9 +13,10 @@ import structlog
 
 from config.errors import BrokerUnavailableError, ConfigurationError
 from config.logs import configure_logging
+from config.queues import LIVE
 from config.recipes import Route
 from config.settings import Settings
-from config.telemetry import LIVE, ProducerTelemetry, served
+from config.telemetry import ProducerTelemetry, served
 from producer.intake import Intake
 from producer.polling import Room
 from producer.polling import poll as poll_until
@@ -78,7 +79,7 @@ def poll(origin: str | None, long_poll_s: int, **routed: Any) -> None:
     """
     settings = _settings(**routed)
     telemetry = ProducerTelemetry(settings, LIVE)
-    queue = JobQueue(settings, telemetry)
+    queue = JobQueue(settings, telemetry, queue=LIVE)
     intake = _intake(settings, queue, telemetry, routed["run"])
     room = Room(queue, settings.producer)
     stop = threading.Event()
@@ -116,7 +117,7 @@ def serve(host: str, port: int, path: str | None, certificate: Path | None, key:
     address = Address(host, port, certificate, key)
     check(address, has_token=settings.events.token is not None)
     telemetry = ProducerTelemetry(settings, LIVE)
-    queue = JobQueue(settings, telemetry)
+    queue = JobQueue(settings, telemetry, queue=LIVE)
     intake = _intake(settings, queue, telemetry, routed["run"])
     webhook = Webhook(settings.events, intake, Room(queue, settings.producer).is_full)
     with served(telemetry, settings.prometheus):

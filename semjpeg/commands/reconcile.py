@@ -16,9 +16,10 @@ import click
 
 from config.errors import ConfigurationError
 from config.logs import configure_logging
+from config.queues import BULK
 from config.recipes import Route
 from config.settings import Settings
-from config.telemetry import BULK, ProducerTelemetry, served
+from config.telemetry import ProducerTelemetry, served
 from producer.looks import Findings, Listener, Looks
 from producer.queue import JobQueue
 from producer.reconcile import THREADS, Check, Reconciler

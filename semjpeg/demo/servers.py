@@ -50,9 +50,7 @@ def start_valkey(processes: Processes, folder: Path) -> str:
     """
     password = secrets.token_urlsafe(16)
     for _ in range(_PORT_ATTEMPTS):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         configuration = folder / "valkey.conf"
         configuration.touch(mode=0o600)
         configuration.write_text(
@@ -72,6 +70,13 @@ def start_valkey(processes: Processes, folder: Path) -> str:
         processes.forget(server)
     processes.check()
     raise SemjpegError("Valkey did not start")
+
+
+def free_port() -> int:
+    """Return a loopback port that is free at this moment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _wait(processes: Processes, what: str, ready: Callable[[], bool]) -> None:

@@ -14,9 +14,10 @@ from kombu.exceptions import OperationalError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config.broker import QUEUE_NAME, make_observer
+from config.broker import make_observer
 from config.counters import RunCounters
 from config.errors import BrokerUnavailableError, ConfigurationError
+from config.queues import QUEUES, queue_key
 from semjpeg.status.state import RunState, SystemState, WorkerState
 
 if TYPE_CHECKING:
@@ -83,10 +84,11 @@ class StateReader:
         """Read the counters and then ask the workers, who answer at once: so both belong to one moment."""
         with self._redis.pipeline(transaction=False) as together:
             together.time()
-            together.llen(f"{self._prefix}{QUEUE_NAME}")
+            for queue in QUEUES:
+                together.llen(queue_key(self._prefix, queue))
             together.hlen(f"{self._prefix}unacked")
             together.llen(f"{self._prefix}put-aside")
-            (seconds, microseconds), waiting, delivered, put_aside = together.execute()
+            (seconds, microseconds), *waiting, delivered, put_aside = together.execute()
         counted = self._counters.snapshot(names)
         workers = self._workers(delivered)
         in_flight: Counter[str] = sum((Counter(worker.in_flight) for worker in workers), Counter())
@@ -96,7 +98,7 @@ class StateReader:
             at=datetime.fromtimestamp(seconds + microseconds / 1e6, UTC),
             runs=tuple(runs),
             other_runs=other_runs,
-            waiting=waiting,
+            waiting=sum(waiting),
             delivered=delivered,
             put_aside=put_aside,
             workers=tuple(workers),

@@ -281,6 +281,7 @@ def test_a_producer_needs_neither_pixels_nor_tensorflow():
         ["status", "--help"],
         ["events", "serve", "--help"],
         ["events", "poll", "--help"],
+        ["doctor", "--help"],
         ["--help"],
         ["--version"],
     ):

@@ -26,7 +26,7 @@ from semjpeg.report.summary import FailureGroup, Histogram, Maker, Summary
 from storage import Stores
 from worker.decode import decode
 from worker.probe import probe
-from worker.publish import publish
+from worker.publish import Output, publish
 from worker.records import Finished
 from worker.verify import verify
 
@@ -87,7 +87,7 @@ class Run:
         metrics = codec.measure(picture.pixels, verify(result.data, picture, LimitSettings()), importance)
         identity = job.identity("0" * 64)
         finished = Finished(identity, "0" * 64, probe(encoded, LimitSettings()), result, None, asdict(metrics), {})
-        publish(self.stores.open(output), self.stores.open(source), job, finished, importance)
+        publish(Output.look(self.stores.open(output), job), self.stores.open(source), job, finished, importance)
         row = Row(
             status="done", run="r", bucket=source, key=key, etag=found.etag, version=None, output=output,
             finished=datetime(2026, 11, 22, 12, tzinfo=UTC), semjpeg="0.1.0", recipe_name=recipe.name,

@@ -25,10 +25,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from config.broker import QUEUE_NAME, make_celery
+from config.broker import make_celery
 from config.errors import BrokerUnavailableError, ConfigurationError
 from config.jobs import TASK_NAME, Job
 from config.objects import ObjectVersion
+from config.queues import BULK
 from config.recipes import Recipe, Route
 from config.settings import Settings
 from models.weights import SHIPPED, verify
@@ -60,7 +61,7 @@ class Desk:
 
     @property
     def queue_key(self) -> str:
-        return f"{self.settings.broker.key_prefix}{QUEUE_NAME}"
+        return f"{self.settings.broker.key_prefix}{BULK}"
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

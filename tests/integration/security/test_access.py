@@ -8,7 +8,7 @@ import re
 import pytest
 import redis
 
-from config.broker import QUEUE_NAME
+from config.queues import BULK
 
 USERS = ("worker", "producer", "reader")
 
@@ -49,7 +49,7 @@ def test_what_no_user_may(story, user):
 def test_what_only_some_users_may(story):
     admin = story.admin()
     admin.set("semjpeg:claim:a", "somebody")
-    queue = f"semjpeg:{QUEUE_NAME}"
+    queue = f"semjpeg:{BULK}"
     reader = ("lpush", queue, "a"), ("brpop", queue, 1), ("del", "semjpeg:run:one"), ("set", "semjpeg:claim:a", 1)
     reader += ("zadd", "semjpeg:unacked_index", 0, "a"), ("sadd", "semjpeg:places:one", "a")
     producer = ("rpop", queue), ("brpop", queue, 1), ("get", "semjpeg:claim:a"), ("hgetall", "semjpeg:unacked")

@@ -33,6 +33,10 @@ class World:
         self.queued: list[str] = []
         self.queue_away = self.store_away = False
         self.port = 0
+        self.telemetry = ProducerTelemetry(Settings(), "live")
+
+    def counted(self, answer: str) -> float | None:
+        return self.telemetry.registry.get_sample_value("semjpeg_events_total", {"answer": answer})
 
     def publish(self, jobs) -> None:
         if self.queue_away:
@@ -74,7 +78,7 @@ def start() -> Iterator[Callable[..., World]]:
             settings = Settings(routes=[{"source": "s3://photos", "output": "s3://small"}], events=events)
             webhook = Webhook(
                 settings.events,
-                Intake(Router(settings, "run", world), world, ProducerTelemetry(settings, "live")),
+                Intake(Router(settings, "run", world), world, world.telemetry),
                 lambda: False,
                 body_s=body_s,
             )
@@ -195,6 +199,15 @@ def test_what_is_no_request_is_refused(start, junk):
     assert world.ask(junk).startswith(b"HTTP/1.1 400 ")
     assert world.ask(b"HEAD / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").startswith(b"HTTP/1.1 200 ")
     assert world.queued == []
+
+
+def test_what_is_turned_away_is_counted_and_what_is_malformed_as_that(start):
+    world = start(token="0123456789abcdef")  # noqa: S106 - of this test alone
+    assert world.ask(HEAD + b"Content-Length: 1\r\nConnection: close\r\n\r\n{").startswith(b"HTTP/1.1 401 ")
+    token = b"Authorization: Bearer 0123456789abcdef\r\n"
+    answer = world.ask(HEAD + token + b"Content-Length: 1\r\nConnection: close\r\n\r\n{")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert (world.counted("refused"), world.counted("malformed")) == (1, 1)
 
 
 def test_chunks_without_a_length_end_at_the_limit(start):

@@ -13,7 +13,7 @@ from config.recipes import Recipe, Route
 from config.settings import Settings
 from storage import Stores
 from worker.failure import record_failure
-from worker.publish import is_done
+from worker.publish import Output
 
 MODEL = "0" * 64
 
@@ -22,7 +22,7 @@ MODEL = "0" * 64
 def world(tmp_path):
     """A job whose source is in a folder, and the output."""
     stores = Stores(Settings(storage={"local_root": tmp_path}))
-    node = SimpleNamespace(stores=stores, maps=SimpleNamespace(model=SimpleNamespace(sha256=MODEL)))
+    node = SimpleNamespace(stores=stores, model_hash=MODEL)
     source = stores.open(f"file://{tmp_path}/in")
     source.put("cat.png", b"1", content_type="")
     route = Route(source=f"file://{tmp_path}/in", output=f"file://{tmp_path}/out")
@@ -67,10 +67,8 @@ def test_a_result_whose_key_is_too_long_is_a_failure_that_can_be_recorded():
     puts = {}
     output = SimpleNamespace(head=None, put=lambda key, data, **_: puts.update({key: json.loads(data)}))
     with pytest.raises(KeyTooLongError, match="1026 bytes"):
-        is_done(output, job, "identity")
-    node = SimpleNamespace(
-        stores=SimpleNamespace(open=lambda _: output), maps=SimpleNamespace(model=SimpleNamespace(sha256=MODEL))
-    )
+        Output.look(output, job)
+    node = SimpleNamespace(stores=SimpleNamespace(open=lambda _: output), model_hash=MODEL)
     assert record_failure(job, KeyTooLongError("too long"), node, attempts=1)
     [(key, record)] = puts.items()
     assert len(key.encode()) <= 1024

@@ -3,11 +3,16 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 
+from models import prepare
+from worker.cores import Cores
 from worker.roi import MapBatcher
+
+PATIENCE_S = 30.0
 
 
 class Recorder:
@@ -30,8 +35,8 @@ class Recorder:
         return [np.full((32, 32), p.canvas.max(), np.float32) for p in prepared]
 
 
-def picture(level: int) -> np.ndarray:
-    return np.full((8, 8, 3), level, np.uint8)
+def picture(level: int):
+    return prepare(np.full((8, 8, 3), level, np.uint8))
 
 
 def level_of(importance: np.ndarray) -> int:
@@ -40,62 +45,108 @@ def level_of(importance: np.ndarray) -> int:
 
 
 @pytest.fixture
-def unfinished(monkeypatch):
-    """Maps as the network makes them, for finished ones no longer tell whose they are."""
-    monkeypatch.setattr("worker.roi.refine", lambda _, grid: grid)
-
-
-@pytest.fixture
 def network() -> Recorder:
     return Recorder()
 
 
-@pytest.mark.usefixtures("unfinished")
-def test_each_thread_gets_the_map_of_its_own_picture(network):
-    batcher = MapBatcher(network, batch_size=4, wait_s=0.005)
+@pytest.fixture
+def cores() -> Cores:
+    return Cores(2)
+
+
+@pytest.fixture
+def made(network, cores):
+    """Make batchers that end with the test."""
+    with ExitStack() as ending:
+
+        def make(batch_size: int, wait_s: float = PATIENCE_S) -> MapBatcher:
+            batcher = MapBatcher(network, cores, batch_size=batch_size, wait_s=wait_s)
+            ending.callback(batcher.close)
+            return batcher
+
+        yield make
+
+
+def wait_until(condition) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def test_each_thread_gets_the_map_of_its_own_picture(network, made):
+    batcher = made(4, 0.005)
     with ThreadPoolExecutor(16) as pool:
-        maps = list(pool.map(lambda level: batcher.map_of(picture(level)), range(20, 120)))
-    batcher.close()
+        maps = list(pool.map(lambda level: batcher.coarse_map(picture(level)), range(20, 120)))
     assert [level_of(m) for m in maps] == list(range(20, 120))
     assert max(network.batches) <= 4
     assert sum(network.batches) == 100
     assert network.threads == {"importance-maps"}
 
 
-@pytest.mark.usefixtures("unfinished")
-def test_what_waits_together_goes_together(network):
+def test_what_waits_together_goes_together(network, made):
     network.gate.clear()
-    batcher = MapBatcher(network, batch_size=8, wait_s=0)
+    batcher = made(8)
     with ThreadPoolExecutor(9) as pool:
-        first = pool.submit(batcher.map_of, picture(50))
+        first = pool.submit(batcher.coarse_map, picture(50))
         network.entered.wait()  # and holds the first one back
-        rest = [pool.submit(batcher.map_of, picture(60 + i)) for i in range(8)]
-        while batcher._waiting.qsize() < len(rest):
-            time.sleep(0.01)
+        rest = [pool.submit(batcher.coarse_map, picture(60 + i)) for i in range(8)]
+        wait_until(lambda: len(batcher._waiting) == len(rest))
         network.gate.set()
         assert level_of(first.result()) == 50
         assert [level_of(r.result()) for r in rest] == list(range(60, 68))
-    batcher.close()
     assert network.batches == [1, 8]
 
 
-@pytest.mark.usefixtures("unfinished")
-def test_an_error_reaches_those_who_wait_and_only_them(network):
-    batcher = MapBatcher(network, batch_size=1, wait_s=0)
+def test_while_all_cores_are_busy_a_batch_is_gathered(network, cores, made):
+    batcher = made(3)
+    with ThreadPoolExecutor(3) as pool, cores.core():
+        with cores.core():
+            some = [pool.submit(batcher.coarse_map, picture(level)) for level in (40, 50)]
+            wait_until(lambda: len(batcher._waiting) == 2)
+            assert not network.entered.wait(0.05)
+            some.append(pool.submit(batcher.coarse_map, picture(60)))
+            assert [level_of(future.result()) for future in some] == [40, 50, 60]  # full
+        assert network.batches == [3]
+
+
+def test_a_core_that_becomes_free_sends_the_batch_as_it_is(network, cores, made):
+    batcher = made(3)
+    with ThreadPoolExecutor(2) as pool, cores.core():
+        with cores.core():
+            some = [pool.submit(batcher.coarse_map, picture(level)) for level in (40, 50)]
+            wait_until(lambda: len(batcher._waiting) == 2)
+            assert network.batches == []
+        assert [level_of(future.result()) for future in some] == [40, 50]
+    assert network.batches == [2]
+
+
+def test_a_batch_does_not_wait_for_ever(network, cores, made):
+    batcher = made(3, 0.05)
+    with cores.core(), cores.core():
+        assert level_of(batcher.coarse_map(picture(40))) == 40
+    assert network.batches == [1]
+
+
+def test_batches_are_told_of(made):
+    told: list[tuple[int, float]] = []
+    batcher = made(1)
+    batcher.tell = lambda size, seconds: told.append((size, seconds))
+    batcher.coarse_map(picture(40))
+    batcher.coarse_map(picture(41))
+    assert [size for size, _ in told] == [1, 1]
+    assert all(0 <= seconds < PATIENCE_S for _, seconds in told)
+
+
+def test_an_error_reaches_those_who_wait_and_only_them(made):
+    batcher = made(1)
     with pytest.raises(RuntimeError, match="bad batch"):
-        batcher.map_of(picture(13))
-    assert level_of(batcher.map_of(picture(40))) == 40
-    batcher.close()
+        batcher.coarse_map(picture(13))
+    assert level_of(batcher.coarse_map(picture(40))) == 40
 
 
-def test_closing_ends_the_thread(network):
-    batcher = MapBatcher(network, batch_size=2, wait_s=0.01)
-    batcher.map_of(picture(5))
+def test_closing_ends_the_thread(made):
+    batcher = made(2)
+    batcher.coarse_map(picture(5))
     batcher.close()
     assert not batcher._thread.is_alive()
-
-
-def test_the_map_is_finished(network):
-    batcher = MapBatcher(network, batch_size=2, wait_s=0)
-    assert batcher.map_of(np.zeros((60, 80, 3), np.uint8)).shape == (96, 128)
-    batcher.close()

@@ -1,0 +1,48 @@
+"""How many cores this process may use, and how many images keep them busy."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Final
+
+_QUOTA_FILE: Final = Path("/sys/fs/cgroup/cpu.max")
+"""Control groups, version 2: microseconds of processor time in each period, and the period's length."""
+
+LARGEST_BATCH: Final = 16
+"""Pictures that the network takes at once, at the most."""
+_BATCH_PER_CORE: Final = 2
+"""Pictures in a batch for each core: a larger one would be waited for longer than it saves."""
+
+
+def usable_cores(quota_file: Path = _QUOTA_FILE) -> int:
+    """Return the cores that this process may run on, or as many as the container's quota pays for if that is less.
+
+    Args:
+        quota_file: Where the operating system tells the container's quota.
+
+    Returns:
+        At least 1; part of a core counts as one.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota_us, period_us = map(int, quota_file.read_text().split())
+        paid = math.ceil(quota_us / period_us)
+    except (OSError, ValueError, ZeroDivisionError):
+        return allowed  # no such file, or `max`: there is no quota
+    return max(1, min(allowed, paid))
+
+
+def pictures_in_batch() -> int:
+    """Return how many pictures a batch of the network should have on this machine at the most."""
+    return min(LARGEST_BATCH, _BATCH_PER_CORE * usable_cores())
+
+
+def images_in_flight() -> int:
+    """Return how many images at a time keep this machine busy.
+
+    One for each core, a batch that is gathered meanwhile, and some that are on their way from or to the store.
+    """
+    cores = usable_cores()
+    return cores + pictures_in_batch() + -(-cores // 2)
