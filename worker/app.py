@@ -124,6 +124,7 @@ def _fail(task: Task, job: Job, node: Node, error: SemjpegError) -> Outcome:
         if not record_failure(job, error, node, attempts=retries + 1):
             return Outcome(Status.UNCHANGED)
     except RetryableError as away:
+        node.telemetry.retried(away.code)
         raise task.retry(exc=away, countdown=_pause_s(retries, node.heartbeat.lease_s)) from away
     except SemjpegError as refused:
         _put_aside(node, job.to_message(), refused)

@@ -41,7 +41,7 @@ def process(job: Job, node: Node) -> Outcome:
         PermanentError: There will be no result; the message says what is wrong with the object.
     """
     identity = job.identity(node.model_hash)
-    with node.claims.hold(identity) as claim, node.telemetry.in_flight() as flight:
+    with node.telemetry.in_flight() as flight, node.claims.hold(identity) as claim:
         output = Output.look(node.stores.open(job.output_place.bucket), job)
         if output.made_by == identity:
             return Outcome(Status.UNCHANGED)

@@ -1,4 +1,4 @@
-"""`semjpeg benchmark codec`."""
+"""`semjpeg benchmark codec` and `semjpeg benchmark pipeline`."""
 
 from __future__ import annotations
 
@@ -101,6 +101,38 @@ def codec_command(
     records, failures = _measure(pictures, masks, plan, jobs or os.cpu_count() or 1)
     _report(records, failures, plan, out, speed_megapixels, as_json=as_json)
     sys.exit(1 if failures else 0)
+
+
+@command.command(name="pipeline")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of photographs.")
+@click.option("--small", type=click.Path(path_type=Path), help="Folder of small pictures, such as the Kodak set.")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Of which the median counts.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def pipeline_command(*, data: Path, small: Path | None, rounds: int, as_json: bool) -> None:
+    """Measure how busy a whole system keeps the cores of this machine.
+
+    Broker, S3 server, event poller and workers run as processes of their own. The photographs are compressed by them
+    and, beside that, in a loop over local files; the figures are ratios of the two. It takes some minutes, and means
+    something only on a machine that does nothing else.
+    """
+    from semjpeg.benchmark.pictures import find
+    from semjpeg.benchmark.pipeline.figures import document, stages, summary
+    from semjpeg.benchmark.pipeline.run import measure
+
+    found = measure(
+        find(data.resolve(), None),
+        find(small.resolve(), None) if small else [],
+        rounds,
+        lambda line: click.echo(line, err=True),
+    )
+    if as_json:
+        click.echo(json.dumps(document(found)))
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_A_LOG
+    console.print(summary(found))
+    console.print(stages(found))
 
 
 def _measure(pictures: list[Path], masks: Path | None, plan: Plan, jobs: int) -> tuple[list[Record], list[Failure]]:

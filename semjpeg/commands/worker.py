@@ -20,7 +20,7 @@ from config.telemetry import served
 
 _log = structlog.get_logger("semjpeg.worker")
 
-_STARTED_WITH: Final = {
+STARTED_WITH: Final = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -75,7 +75,7 @@ def command(threads: int | None, queues: str | None) -> None:
 
 def _begin_anew() -> None:
     """Replace this process by one that was started with what its libraries should find; it keeps its number."""
-    if missing := {name: value for name, value in _STARTED_WITH.items() if name not in os.environ}:
+    if missing := {name: value for name, value in STARTED_WITH.items() if name not in os.environ}:
         os.execve(sys.executable, sys.orig_argv, os.environ | missing)  # noqa: S606 - no shell is wanted
 
 

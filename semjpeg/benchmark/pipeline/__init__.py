@@ -1,0 +1,1 @@
+"""`semjpeg benchmark pipeline`: how busy a whole system keeps its cores, beside the bare work on local files."""
