@@ -47,7 +47,7 @@ class System:
         self.settings = servers.settings(routes=routes, **sections)
         self.redis = servers.redis()
         self.telemetry = ProducerTelemetry(self.settings, "live")
-        self.queue = JobQueue(self.settings, self.telemetry)
+        self.queue = JobQueue(self.settings, self.telemetry, queue=LIVE)
         self.intake = Intake(Router(self.settings, "run", Stores(self.settings)), self.queue, self.telemetry)
 
     def jobs(self) -> list[dict]:
