@@ -6,7 +6,7 @@ import json
 import random
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import redis
 import structlog
@@ -29,6 +29,7 @@ from worker.refused import answer_questions_alone, keeping_consumer
 
 if TYPE_CHECKING:
     from celery import Celery, Task
+    from celery.exceptions import Retry
 
     from config.queues import QueueName
     from worker.node import Node
@@ -100,9 +101,8 @@ def _take(task: Task, fields: dict[str, Any], node: Node) -> None:
             return
         except RetryableError as error:
             if retries < node.settings.worker.max_retries:
-                node.telemetry.retried(error.code)
                 _log.warning("retry", code=error.code, reason=str(error), attempt=retries + 1)
-                raise task.retry(exc=error, countdown=_pause_s(retries, node.heartbeat.lease_s)) from error
+                raise _retry(task, error, node) from error
             job, ended = newest(job, node), error
         if isinstance(ended, SemjpegError):
             ended = _fail(task, job, node, ended)
@@ -124,8 +124,7 @@ def _fail(task: Task, job: Job, node: Node, error: SemjpegError) -> Outcome:
         if not record_failure(job, error, node, attempts=retries + 1):
             return Outcome(Status.UNCHANGED)
     except RetryableError as away:
-        node.telemetry.retried(away.code)
-        raise task.retry(exc=away, countdown=_pause_s(retries, node.heartbeat.lease_s)) from away
+        raise _retry(task, away, node) from away
     except SemjpegError as refused:
         _put_aside(node, job.to_message(), refused)
     node.telemetry.failed(error.code)
@@ -133,24 +132,30 @@ def _fail(task: Task, job: Job, node: Node, error: SemjpegError) -> Outcome:
     return Outcome(Status.FAILED, bytes_in=job.size)
 
 
+def _retry(task: Task, error: SemjpegError, node: Node) -> Retry:
+    """Queue a task once more after a failed attempt, later from time to time."""
+    node.telemetry.retried(error.code)
+    countdown = _pause_s(int(task.request.retries), node.heartbeat.lease_s)
+    return cast("Retry", task.retry(exc=error, countdown=countdown, queue=_queue_of(task), throw=False))
+
+
 def _look_again(task: Task, fields: dict[str, Any]) -> None:
     """Queue a task once more; to wait for another worker is no failed attempt, so it is not counted as one."""
     countdown = _pause_s(_LAST_DOUBLING, _LOOK_AGAIN_S)
-    route = {"exchange": "", "routing_key": _queue_of(task) or LIVE}
-    task.apply_async(kwargs=fields, countdown=countdown, retries=int(task.request.retries), **route)
+    task.apply_async(kwargs=fields, countdown=countdown, retries=int(task.request.retries), queue=_queue_of(task))
 
 
-def _queue_of(task: Task) -> QueueName | None:
-    """Return the queue from which a task came, if it is one of ours."""
+def _queue_of(task: Task) -> QueueName:
+    """Return the queue from which a task came: left to itself, Celery sends each retry to the default one."""
     name = (task.request.delivery_info or {}).get("routing_key")
-    return next((queue for queue in QUEUES if queue == name), None)
+    return next((queue for queue in QUEUES if queue == name), LIVE)
 
 
 def _tell_age(task: Task, node: Node) -> None:
     """Tell how long a task waited in its queue, the first time that it is taken."""
-    queue, enqueued_s = _queue_of(task), getattr(task.request, ENQUEUED_HEADER, None)
-    if queue and isinstance(enqueued_s, float) and not task.request.retries:
-        node.telemetry.queue_age(queue, time.time() - enqueued_s)
+    enqueued_s = getattr(task.request, ENQUEUED_HEADER, None)
+    if isinstance(enqueued_s, float) and not task.request.retries:
+        node.telemetry.queue_age(_queue_of(task), time.time() - enqueued_s)
 
 
 def _count(job: Job, node: Node, outcome: Outcome) -> None:

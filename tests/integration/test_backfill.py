@@ -29,7 +29,7 @@ from config.broker import make_celery
 from config.errors import BrokerUnavailableError, ConfigurationError
 from config.jobs import TASK_NAME, Job
 from config.objects import ObjectVersion
-from config.queues import BULK
+from config.queues import BULK, ENQUEUED_HEADER
 from config.recipes import Recipe, Route
 from config.settings import Settings
 from models.weights import SHIPPED, verify
@@ -122,7 +122,7 @@ def plan(run: str = "run", **changes: str) -> Plan:
 def test_a_message_is_what_celery_itself_sends(desk):
     [job] = jobs(1)
     queue = JobQueue(desk.settings)
-    make_celery(desk.settings).send_task(TASK_NAME, kwargs=job.to_message())
+    make_celery(desk.settings).send_task(TASK_NAME, kwargs=job.to_message(), queue=BULK)
     queue.enqueue(job)
     theirs, ours = (json.loads(desk.redis.rpop(desk.queue_key)) for _ in range(2))
     assert b64decode(theirs["body"]) == b64decode(ours["body"])
@@ -131,6 +131,7 @@ def test_a_message_is_what_celery_itself_sends(desk):
         assert message["properties"].pop("delivery_tag")
         assert message["properties"].pop("correlation_id")
         del message["body"], message["headers"]["kwargsrepr"], message["properties"]["reply_to"]
+    assert abs(ours["headers"].pop(ENQUEUED_HEADER) - time.time()) < PATIENCE_S
     assert theirs == ours
     assert queue.counters.read("run")["enqueued"] == 1
 
