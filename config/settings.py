@@ -146,6 +146,13 @@ class PrometheusSettings(_Section):
     """None: nothing is served; 0: one that is free, which the log names."""
 
 
+class TracingSettings(_Section):
+    """Where traces are sent."""
+
+    endpoint: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    """An OpenTelemetry collector's address for traces, by HTTP: `http://collector:4318/v1/traces`. None: no traces."""
+
+
 class ProducerSettings(_Section):
     """Back-pressure: a scan stops at `high_water` queued jobs and goes on at `low_water`."""
 
@@ -192,6 +199,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     metrics: MetricsSettings = MetricsSettings()
     prometheus: PrometheusSettings = PrometheusSettings()
+    tracing: TracingSettings = TracingSettings()
     producer: ProducerSettings = ProducerSettings()
     storage: StorageSettings = StorageSettings()
     model: ModelSettings = ModelSettings()

@@ -95,7 +95,8 @@ def _take(task: Task, fields: dict[str, Any], node: Node) -> None:
         retries = int(task.request.retries)
         ended: Outcome | SemjpegError
         try:
-            job, ended = attempt(job, node)
+            with node.tracing.span("compress", run=job.run, bucket=job.bucket, key=job.key, bytes_in=job.size):
+                job, ended = attempt(job, node)
         except JobInFlightError:
             _look_again(task, fields)
             return

@@ -9,6 +9,7 @@ import redis
 
 from config.counters import RunCounters
 from config.telemetry import WorkerTelemetry
+from config.tracing import Tracing
 from storage import Stores
 from worker.claim import Claims
 from worker.company import Company
@@ -33,6 +34,7 @@ class Node:
     heartbeat: Heartbeat
     claims: Claims
     telemetry: WorkerTelemetry
+    tracing: Tracing
 
     @classmethod
     def start(cls, settings: Settings) -> Node:
@@ -42,6 +44,7 @@ class Node:
             ModelError: The weights are missing or damaged.
             ConfigurationError: An endpoint is malformed.
         """
+        tracing = Tracing(settings.tracing)
         tools = Tools.start(settings)
         telemetry = WorkerTelemetry(settings, tools.maps.model.sha256)
         tools.maps.tell = telemetry.batch
@@ -60,6 +63,7 @@ class Node:
             heartbeat=heartbeat,
             claims=Claims(client, broker.key_prefix, heartbeat, Company()),
             telemetry=telemetry,
+            tracing=tracing,
         )
 
     @property
@@ -77,4 +81,5 @@ class Node:
         self.tools.close()
         self.heartbeat.close()
         self.telemetry.close()
+        self.tracing.close()
         self.redis.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import codec
@@ -20,10 +21,13 @@ from worker.stages import Stages
 from worker.verify import verify
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
     from config.jobs import Job
+    from config.telemetry import Flight
     from worker.claim import Claim
     from worker.memory import Share
     from worker.node import Node
@@ -45,11 +49,18 @@ def process(job: Job, node: Node) -> Outcome:
         output = Output.look(node.stores.open(job.output_place.bucket), job)
         if output.made_by == identity:
             return Outcome(Status.UNCHANGED)
-        stages = Stages(node.settings.limits.deadline_s, flight.stage)
+        stages = Stages(node.settings.limits.deadline_s, partial(_told, node, flight))
         with ExitStack() as memory:
             with stages.waiting():
                 share = memory.enter_context(node.tools.memory.share(bytes_to_fetch(job, node.settings.limits)))
             return _compress(job, node, claim, stages, share, output)
+
+
+@contextmanager
+def _told(node: Node, flight: Flight, stage: str) -> Iterator[None]:
+    """Tell of a stage, in metrics and traces."""
+    with flight.stage(stage), node.tracing.span(stage):
+        yield
 
 
 def _compress(job: Job, node: Node, claim: Claim, stages: Stages, share: Share, output: Output) -> Outcome:

@@ -20,6 +20,7 @@ from config.jobs import TASK_NAME, Job
 from config.queues import BULK, LIVE, QUEUES, queue_key
 from config.recipes import Recipe, Route
 from config.telemetry import WorkerTelemetry
+from config.tracing import Tracing
 from producer.queue import JobQueue
 from semjpeg.demo.processes import Processes
 from storage import Stores
@@ -113,6 +114,7 @@ def test_what_is_tried_again_stays_in_its_queue(desk, monkeypatch, queue, error)
         settings=desk.settings,
         heartbeat=SimpleNamespace(lease_s=1, message=lambda _tag: nullcontext()),
         telemetry=WorkerTelemetry(desk.settings, "model"),
+        tracing=Tracing(desk.settings.tracing),
         model_hash="model",
     )
     job = desk.job("cat", "run")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from config.errors import SemjpegError
 from config.machine import usable_cores
-from semjpeg.benchmark.pipeline.cpu import measure_cpu
 from semjpeg.benchmark.pipeline.figures import Figures
 from semjpeg.benchmark.pipeline.latency import measure_latency
 from semjpeg.benchmark.pipeline.system import system
@@ -43,9 +42,9 @@ def measure(paths: Sequence[Path], small: Sequence[Path], rounds: int, tell: Cal
     tell("processor time by stage …")
     for name, pictures in (("cpu", paths), ("cpu_small", small)):
         if pictures:
-            seconds = measure_cpu(pictures)
-            setattr(found, name, seconds.per_megapixel())
-            setattr(found, name.replace("cpu", "cpu_over_pillow"), seconds.over_pillow)
+            answer = _python("cpu", *map(str, pictures), cores=_cores()[:1])
+            setattr(found, name, answer["stages"])
+            setattr(found, name.replace("cpu", "cpu_over_pillow"), answer["over_pillow"])
     if small:
         tell("the paper's algorithm …")
         found.original = _rate(_python("original", *map(str, small), cores=_cores()[:1]))

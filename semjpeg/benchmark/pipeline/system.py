@@ -88,7 +88,9 @@ class System:
             "broker": {"url": broker_url},
             "s3": {"endpoint_url": endpoint, "region": _REGION, "addressing_style": "path"},
             "sqs": {"queue_url": queue_url},
-            "metrics": {"full_share": 0},  # takes seconds of a few pictures, chosen by hash: not the same ones in each run
+            "metrics": {
+                "full_share": 0
+            },  # takes seconds of a few pictures, chosen by hash: not the same ones in each run
             "routes": [{"source": f"s3://{_SOURCE}/uploads", "output": f"s3://{_OUTPUT}/uploads"}],
         }
         (folder / "semjpeg.toml").touch()

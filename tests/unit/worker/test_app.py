@@ -14,6 +14,7 @@ from config.jobs import TASK_NAME, Job
 from config.recipes import Recipe
 from config.settings import Settings
 from config.telemetry import WorkerTelemetry
+from config.tracing import Tracing
 from worker.app import make_worker
 
 NOBODY = "redis://127.0.0.1:1/0"
@@ -28,7 +29,10 @@ def test_a_task_that_meets_no_broker_when_it_is_to_be_tried_again_is_given_back(
     heartbeat = SimpleNamespace(lease_s=1, message=lambda _tag: nullcontext())
     settings = Settings(broker={"url": NOBODY})
     telemetry = WorkerTelemetry(settings, "model")
-    node = SimpleNamespace(settings=settings, heartbeat=heartbeat, telemetry=telemetry, model_hash="model")
+    tracing = Tracing(settings.tracing)
+    node = SimpleNamespace(
+        settings=settings, heartbeat=heartbeat, telemetry=telemetry, tracing=tracing, model_hash="model"
+    )
     job = Job(run="x", bucket="b", key="k.png", etag="e", size=1, output="s3://o/", recipe=Recipe())
     task = make_worker(node).tasks[TASK_NAME]
     properties = {"delivery_tag": "1"}
