@@ -7,7 +7,7 @@ OUT    ?= demo-out
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-browser test-ceph chaos chaos-short nasty check format lock clean
+.PHONY: help install demo test test-browser test-ceph test-monitoring chaos chaos-short nasty check format lock clean
 
 help: ## List what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test-browser: $(STAMP) ## Look at the report through a real Chromium (Debian: ap
 
 test-ceph: $(STAMP) ## Run the integration tests against Ceph (Debian: apt-get install radosgw ceph-mon ceph-osd)
 	$(BIN)/pytest tests/integration --store ceph
+
+test-monitoring: $(STAMP) ## Ask a real Prometheus what the dashboard asks (Debian: apt-get install prometheus)
+	$(BIN)/pytest tests/integration/prometheus --prometheus
 
 chaos: $(STAMP) ## Break a whole system for minutes and see that nothing is lost (docs/chaos.md)
 	$(BIN)/python tests/chaos/run.py --objects 1000 --minutes 6 --seed 1

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
+from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +25,17 @@ import pytest
 import redis
 
 from config.places import Place
+from config.queues import BULK
 from config.settings import Settings
 from semjpeg.demo.processes import Processes
 from semjpeg.demo.servers import start_s3, start_valkey
 from semjpeg.demo.system import clean_environment
+from storage import Stores
 
 CEPH = Path(__file__).with_name("ceph")
+PROMETHEUS = Path(__file__).with_name("prometheus")
 START_S = 120.0
+PATIENCE_S = 120
 REGION = "us-east-1"
 TOKEN = "0123456789abcdef-store"  # noqa: S105 - of these tests alone
 LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
@@ -37,6 +44,7 @@ LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--store", choices=["moto", "ceph"], default="moto", help="what the integration tests run against")
+    parser.addoption("--prometheus", action="store_true", help="run the tests of monitoring, and no others")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,7 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out: dict[str, list[str]] = defaultdict(list)
     kept, dropped = [], []
     for item in items:
-        reason = why_left_out(item, store_of(config))
+        reason = why_left_out(item, store_of(config), prometheus=config.getoption("--prometheus", default=False))
         (dropped if reason else kept).append(item)
         if reason:
             left_out[reason].append(item.nodeid.rpartition("/")[2])
@@ -66,7 +74,9 @@ def store_of(config: pytest.Config) -> str:
     return config.getoption("--store", default="moto")
 
 
-def why_left_out(item: pytest.Item, store: str) -> str | None:
+def why_left_out(item: pytest.Item, store: str, *, prometheus: bool) -> str | None:
+    if item.path.is_relative_to(PROMETHEUS) != prometheus:
+        return "they do without Prometheus" if prometheus else "they need Prometheus, and --prometheus"
     if store == "moto" and item.path.is_relative_to(CEPH):
         return "they need --store ceph"
     if store == "ceph" and "servers" not in getattr(item, "fixturenames", ()):
@@ -104,6 +114,52 @@ class Servers:
 
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.broker_url)
+
+
+@dataclass
+class Desk:
+    """Where a person starts commands, and what then stands in the queue."""
+
+    settings: Settings
+    environment: dict[str, str]
+    bucket: str
+    redis: redis.Redis
+
+    @property
+    def places(self) -> tuple[str, str]:
+        return f"s3://{self.bucket}/in", f"s3://{self.bucket}/out"
+
+    @property
+    def queue_key(self) -> str:
+        return f"{self.settings.broker.key_prefix}{BULK}"
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "semjpeg", *command],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *command: str) -> tuple[int, str]:
+        process = self.start(*command)
+        out, _ = process.communicate(timeout=PATIENCE_S)
+        return process.returncode, out
+
+    @staticmethod
+    def fields_of(message: bytes) -> dict[str, object]:
+        return json.loads(b64decode(json.loads(message)["body"]))[1]
+
+    def keys(self) -> list[str]:
+        """Keys of the jobs that wait, the next one first."""
+        waiting = self.redis.lrange(self.queue_key, 0, -1)
+        return [self.fields_of(message)["key"] for message in reversed(waiting)]
+
+    def put(self, *names: str) -> None:
+        s3 = Stores(self.settings).open(self.bucket)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda name: s3.put(name, b"x", content_type="image/png"), names))
 
 
 def start_ceph(processes: Processes, folder: Path) -> dict:
@@ -144,6 +200,20 @@ def bucket(servers: Servers) -> str:
     name = f"bucket-{uuid4().hex}"
     servers.client("s3").create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture
+def desk(servers: Servers, bucket: str) -> Desk:
+    settings = servers.settings()
+    environment = {
+        **servers.environment,
+        "SEMJPEG_BROKER__URL": servers.broker_url,
+        "SEMJPEG_BROKER__KEY_PREFIX": settings.broker.key_prefix,
+        "SEMJPEG_S3__ENDPOINT_URL": servers.endpoint,
+        "SEMJPEG_S3__REGION": REGION,
+        "SEMJPEG_S3__ADDRESSING_STYLE": "path",
+    }
+    return Desk(settings, environment, bucket, servers.redis())
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Backfills and reconciliations: real processes, which are killed, before a real broker and a real S3 server."""
+"""Backfills: real processes, which are killed, before a real broker and a real S3 server."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ import hashlib
 import io
 import json
 import random
-import subprocess
-import sys
 import threading
 import time
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
@@ -32,78 +28,16 @@ from config.objects import ObjectVersion
 from config.queues import BULK, ENQUEUED_HEADER
 from config.recipes import Recipe, Route
 from config.settings import Settings
-from models.weights import SHIPPED, verify
 from producer import feed as feeding
 from producer.checkpoint import Plan
 from producer.feed import Step, feed
 from producer.queue import JobQueue
-from semjpeg.commands.reconcile import weights_hash
 from storage import Stores
 
 PATIENCE_S = 120
 ROUTE = Route(source="s3://in/photos", output="s3://out")
 MANY = 1800
 """Keys of the backfill that is killed: two pages of a listing, four batches."""
-
-
-@dataclass
-class Desk:
-    """Where a person starts commands, and what then stands in the queue."""
-
-    settings: Settings
-    environment: dict[str, str]
-    bucket: str
-    redis: object
-
-    @property
-    def places(self) -> tuple[str, str]:
-        return f"s3://{self.bucket}/in", f"s3://{self.bucket}/out"
-
-    @property
-    def queue_key(self) -> str:
-        return f"{self.settings.broker.key_prefix}{BULK}"
-
-    def start(self, *command: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "semjpeg", *command],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def run(self, *command: str) -> tuple[int, str]:
-        process = self.start(*command)
-        out, _ = process.communicate(timeout=PATIENCE_S)
-        return process.returncode, out
-
-    def keys(self) -> list[str]:
-        """Keys of the jobs that wait, the next one first."""
-        waiting = self.redis.lrange(self.queue_key, 0, -1)
-        return [fields_of(message)["key"] for message in reversed(waiting)]
-
-    def put(self, *names: str) -> None:
-        s3 = Stores(self.settings).open(self.bucket)
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda name: s3.put(name, b"x", content_type="image/png"), names))
-
-
-def fields_of(message: bytes) -> dict[str, object]:
-    return json.loads(b64decode(json.loads(message)["body"]))[1]
-
-
-@pytest.fixture
-def desk(servers, bucket) -> Desk:
-    settings = servers.settings()
-    environment = {
-        **servers.environment,
-        "SEMJPEG_BROKER__URL": servers.broker_url,
-        "SEMJPEG_BROKER__KEY_PREFIX": settings.broker.key_prefix,
-        "SEMJPEG_S3__ENDPOINT_URL": servers.endpoint,
-        "SEMJPEG_S3__REGION": "us-east-1",
-        "SEMJPEG_S3__ADDRESSING_STYLE": "path",
-    }
-    return Desk(settings, environment, bucket, servers.redis())
 
 
 def jobs(count: int, run: str = "run") -> list[Job]:
@@ -235,7 +169,7 @@ def test_a_queue_stays_between_its_marks(desk):
     def draw() -> None:
         while not ended.is_set() or desk.redis.llen(desk.queue_key):
             seen.append(desk.redis.llen(desk.queue_key))
-            drawn.extend(fields_of(message)["key"] for message in desk.redis.rpop(desk.queue_key, 7) or [])
+            drawn.extend(desk.fields_of(message)["key"] for message in desk.redis.rpop(desk.queue_key, 7) or [])
             time.sleep(0.01)
 
     drawn: list[str] = []
@@ -309,83 +243,6 @@ def test_an_inventory_is_read_instead_of_a_listing(desk):
     code, told = desk.run("enqueue", *desk.places, "--inventory", url)
     assert code == 2
     assert "describes the bucket x" in told
-
-
-def test_reconcile_queues_just_what_is_wrong(desk):
-    names = ["a.png", "a.png-1.png", "b.jpg", "c.jpg", "d.jpg"]
-    desk.put(*(f"in/{name}" for name in names))
-    store = Stores(desk.settings).open(desk.bucket)
-    route = Route(source=desk.places[0], output=desk.places[1])
-    model_hash = weights_hash(None)
-    assert model_hash == verify(SHIPPED)
-    for name, made_by in [("a.png", model_hash), ("a.png-1.png", "another"), ("gone.png", model_hash)]:
-        source = store.head(f"in/{name}") or ObjectVersion(f"in/{name}", "e", 1)
-        job = Job.of(route, Recipe(), source, run="earlier")
-        metadata = {"semjpeg-job": job.identity(made_by)}
-        store.put(job.result_keys.jpeg, b"y", content_type="image/jpeg", metadata=metadata)
-    store.put("out/.semjpeg/failed/c.jpg.json", b"{}", content_type="application/json")
-    counts = {"sources": 5, "right": 1, "missing": 2, "stale": 1, "failed": 1, "orphans": 1}
-    code, told = desk.run("reconcile", *desk.places, "--dry-run", "--json", "--run", "heal")
-    assert (code, json.loads(told)) == (0, {"run": "heal", **counts, "queued": 0})
-    assert desk.keys() == []
-    code, told = desk.run("reconcile", *desk.places, "--orphans")
-    assert code == 0
-    assert told.splitlines()[0] == "out/gone.png.jpg"
-    assert "sources 5, right 1, missing 2, stale 1, failed 1, orphans 1, queued 3" in told
-    assert sorted(desk.keys()) == ["in/a.png-1.png", "in/b.jpg", "in/d.jpg"]
-    code, told = desk.run("reconcile", *desk.places, "--failed", "--json")
-    assert json.loads(told)["queued"] == 4
-    assert store.head("out/gone.png.jpg") is not None
-
-
-def test_a_reconciliation_that_is_killed_again_and_again_queues_each_key_once(desk):
-    names = [f"in/{number:04}.png" for number in range(MANY)]
-    desk.put(*names)
-    Stores(desk.settings).open(desk.bucket).put("out/0007.png.jpg", b"y", content_type="")  # made by no job: stale
-    command = ("reconcile", *desk.places, "--run", "nightly")
-    for _ in range(2):
-        before, process = desk.redis.llen(desk.queue_key), desk.start(*command)
-        wait_until(lambda: desk.redis.llen(desk.queue_key) > before)  # noqa: B023 - is called at once
-        assert process.poll() is None
-        process.kill()
-        process.communicate()
-    code, told = desk.run(*command)
-    assert code == 0, told
-    assert Counter(desk.keys()) == Counter(dict.fromkeys(names, 1))
-    assert "the run nightly goes on after" in told
-    code, told = desk.run("enqueue", *desk.places, "--run", "nightly")  # has a checkpoint of its own
-    assert (code, f"{MANY:,} images" in told) == (0, True), told
-    code, told = desk.run(*command, "--deep")
-    assert (code, "was begun with check" in told) == (2, True), told
-    assert desk.run(*command, "--deep", "--restart")[0] == 0
-
-
-def test_a_reconciliation_stays_and_queues_what_arrives(desk):
-    desk.put("in/a.png")
-    process = desk.start("reconcile", *desk.places, "--run", "nightly", "--every", "0.1", "--json")
-    counters, key = JobQueue(desk.settings).counters, desk.queue_key
-    wait_until(lambda: desk.keys() == ["in/a.png"])
-    desk.put("in/b.png")
-    assert json.loads(process.stdout.readline())["queued"] == 1
-    assert counters.snapshot(["nightly"])[0].sources == (f"{desk.places[0]}/",)
-    fields = fields_of(desk.redis.rpop(key))
-    store = Stores(desk.settings).open(desk.bucket)
-    metadata = {"semjpeg-job": Job.from_message(fields).identity(weights_hash(None))}
-    store.put("out/a.png.jpg", b"y", content_type="image/jpeg", metadata=metadata)
-    counters.add("nightly", done=1)
-    wait_until(lambda: desk.keys() == ["in/b.png"])
-    assert json.loads(process.stdout.readline())["right"] == 1
-    process.terminate()
-    assert process.wait(PATIENCE_S) == 0
-    process.stdout.close()
-    assert counters.snapshot(["nightly"])[0].sources == ()
-
-
-def wait_until(ready: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not ready():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_mark_moves_the_checkpoint_and_keeps_no_job_waiting(desk):

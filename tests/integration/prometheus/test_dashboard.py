@@ -23,7 +23,7 @@ from producer.queue import JobQueue
 from semjpeg.demo.processes import Processes
 from storage import Stores
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PATIENCE_S = 120
 
 
