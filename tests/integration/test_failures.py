@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from config.errors import ConfigurationError, DamagedImageError, DamagedRecordError, KeyTooLongError, WorkerLostError
 from config.jobs import Job
+from config.queues import BULK, queue_key
 from config.recipes import Recipe, Route
 from producer.queue import JobQueue
 from producer.reconcile import Check, Reconciler, State
@@ -56,7 +57,7 @@ def invoke(*arguments: str):
 
 
 def queued(servers, settings) -> list[Job]:
-    messages = servers.redis().lrange(f"{settings.broker.key_prefix}semjpeg", 0, -1)
+    messages = servers.redis().lrange(queue_key(settings.broker.key_prefix, BULK), 0, -1)
     bodies = (json.loads(base64.b64decode(json.loads(message)["body"])) for message in messages)
     return [Job.from_message(body[1]) for body in bodies]
 

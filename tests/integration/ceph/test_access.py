@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from config.errors import ForbiddenError
+from config.queues import BULK, queue_key
 from producer.queue import JobQueue
 from semjpeg.demo.processes import Processes
 from storage import ObjectStore, Stores
@@ -78,5 +79,5 @@ def test_a_worker_with_refused_credentials_fails_its_jobs_for_good(farm, servers
     assert aside["message"]["key"] == "a.png"
     assert "403" in aside["reason"] or "Denied" in aside["reason"] or "SignatureDoesNotMatch" in aside["reason"]
     assert client.hget(f"{prefix}run:ceph", "failed") == b"1"
-    assert client.llen(f"{prefix}semjpeg") == 0
+    assert client.llen(queue_key(prefix, BULK)) == 0
     assert servers.environment["AWS_SECRET_ACCESS_KEY"] not in (tmp_path / "refused.log").read_text()
