@@ -16,6 +16,9 @@ RECORDS_PREFIX = ".semjpeg/"
 MAX_KEY_BYTES: Final = 1024
 """S3's limit on the UTF-8 length of a key."""
 
+MAX_RECORD_BYTES: Final = 1 << 18
+"""A record has one or two thousand bytes, a few more with a long key; what is longer is none."""
+
 _SHORTENED: Final = re.compile("~[0-9a-f]{64}")
 """How the name of a record ends whose source's name is too long for it: with the SHA-256 of that name."""
 

@@ -10,21 +10,24 @@ Whatever is judged is judged in the order of the results' names, so one such nam
 from __future__ import annotations
 
 import heapq
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
+from config.errors import PermanentError
 from config.jobs import JOB_FIELD
 from config.objects import ObjectVersion
-from config.places import RECORDS_PREFIX, ResultKeys
+from config.places import MAX_RECORD_BYTES, RECORDS_PREFIX, ResultKeys
 from producer.candidates import is_candidate, is_image_key
 from producer.scan import LATE_ARRIVALS, in_order, job_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Executor
     from datetime import datetime
 
     from config.jobs import Job
@@ -55,6 +58,9 @@ class State(StrEnum):
     """A result whose source is gone."""
 
 
+_WRONG = frozenset({State.MISSING, State.STALE})
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What was found out about one source, or one orphan.
@@ -64,7 +70,7 @@ class Verdict:
         key: Of the source, or of the orphan.
         position: The result's name, whether it is there or not: where to go on after this verdict.
         job: What puts it right; None where nothing is wrong or nothing can be done.
-        outdated: Whether there is a result, and a wrong one.
+        outdated: Whether there is a wrong result, or the record of an earlier version's failure.
     """
 
     state: State
@@ -115,9 +121,8 @@ class Reconciler:
             pairs = self._pairs(after)
             while batch := list(islice(pairs, _BATCH)):
                 verdicts = list(pool.map(self._judge, batch))
-                failed = self._failed(batch, verdicts)
-                for verdict in verdicts:
-                    yield replace(verdict, state=State.FAILED) if verdict.key in failed else verdict
+                for verdict, record in zip(verdicts, self._failures(batch, verdicts, pool), strict=True):
+                    yield verdict if record is None else _with_failure(verdict, of_this_version=record)
 
     def _pairs(self, after: str) -> Iterator[_Pair]:
         """Bring each source together with its result: a join of two sorted listings."""
@@ -199,27 +204,42 @@ class Reconciler:
         found = self.output.head(result.key)
         return found is not None and found.metadata.get(JOB_FIELD) == job.identity(self.check.model_hash)
 
-    def _failed(self, batch: list[_Pair], verdicts: list[Verdict]) -> set[str]:
-        """Return the keys of the sources without a right result whose newest version is on record as failed."""
-        wrong = {State.MISSING, State.STALE}
+    def _failures(self, batch: list[_Pair], verdicts: list[Verdict], pool: Executor) -> Iterator[bool | None]:
+        """Tell of each verdict whether a failure that is on record is that of the source's newest version.
+
+        None where the source has a right result, or no failure is on record.
+        """
         place, output = self.route.source_place, self.route.output_place
         open_ = {
             ResultKeys.of(pair.source.key.removeprefix(place.prefix), output.prefix).failure: pair.source
             for pair, verdict in zip(batch, verdicts, strict=True)
-            if pair.source and verdict.state in wrong
+            if pair.source and verdict.state in _WRONG
         }
-        if not open_:
-            return set()
-        first, last = min(open_), max(open_)
-        records = f"{output.prefix}{RECORDS_PREFIX}failed/"
-        failed: set[str] = set()
-        for record in self.output.list(records, start_after=first[:-1]):
-            if record.key > last:
-                break
-            source = open_.get(record.key)
-            if source and source.modified and record.modified and record.modified >= source.modified:
-                failed.add(source.key)
-        return failed
+        found: list[tuple[ObjectVersion, ObjectVersion]] = []
+        if open_:
+            first, last = min(open_), max(open_)
+            records = self.output.list(f"{output.prefix}{RECORDS_PREFIX}failed/", start_after=first[:-1])
+            records = takewhile(lambda record: record.key <= last, records)
+            found = [(open_[record.key], record) for record in records if record.key in open_]
+        of_this_version = pool.map(lambda pair: self._is_failure_of(*pair), found)
+        known = {source.key: answer for (source, _), answer in zip(found, of_this_version, strict=True)}
+        return (known.get(verdict.key) for verdict in verdicts)
+
+    def _is_failure_of(self, source: ObjectVersion, record: ObjectVersion) -> bool:
+        """Whether a record tells of the failure of this version: by the dates, or where they are too near by itself."""
+        if source.modified and record.modified and record.modified < source.modified:
+            return False
+        if self._is_newer(source, record):
+            return True
+        try:
+            etag = json.loads(self.output.get(record.key, max_bytes=MAX_RECORD_BYTES))["etag"]
+        except (ValueError, KeyError, TypeError, PermanentError):
+            return False  # it is no record of ours, or gone by now
+        return bool(etag == source.etag)
+
+
+def _with_failure(verdict: Verdict, *, of_this_version: bool) -> Verdict:
+    return replace(verdict, state=State.FAILED) if of_this_version else replace(verdict, outdated=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ import redis
 from config.deaths import forget_deaths
 from config.errors import ConfigurationError, DamagedRecordError, SemjpegError
 from config.jobs import Job
-from config.places import RECORDS_PREFIX, Place, ResultKeys
+from config.places import MAX_RECORD_BYTES, RECORDS_PREFIX, Place, ResultKeys
 from config.settings import Settings
 from producer.queue import JobQueue
-from semjpeg.report.reading import MAX_RECORD_BYTES, Unreadable, read_record
+from semjpeg.report.reading import Unreadable, read_record
 from semjpeg.report.sources import Folders, Stored, find_source
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from config.errors import (
     PermanentError,
     TooLargeError,
 )
-from config.places import RECORDS_PREFIX
+from config.places import MAX_RECORD_BYTES, RECORDS_PREFIX
 from semjpeg.report.rows import Row
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from config.objects import ObjectVersion
     from storage import ObjectStore
-
-MAX_RECORD_BYTES: Final = 1 << 18
-"""A record has one or two thousand bytes, a few more with a long key; what is longer is none."""
 
 _FINISHED: Final = f"{RECORDS_PREFIX}metrics/"
 _FAILED: Final = f"{RECORDS_PREFIX}failed/"

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 import time
@@ -267,6 +268,12 @@ def test_an_unknown_run_and_a_broker_that_is_away(farm):
     assert "secret" not in away.stdout + away.stderr
 
 
+def read(terminal: int) -> bytes:
+    """Read what comes next; if nothing does, fail."""
+    assert select.select([terminal], [], [], PATIENCE_S)[0]
+    return os.read(terminal, 4096)
+
+
 def test_watching_on_a_terminal_draws_in_place_and_says_that_it_waits(farm):
     """The broker is away at first; the run is over when it is back."""
     farm.processes.environment["SEMJPEG_BROKER__URL"] = "redis://127.0.0.1:1/0"
@@ -277,11 +284,11 @@ def test_watching_on_a_terminal_draws_in_place_and_says_that_it_waits(farm):
     os.close(its)
     shown = b""
     while shown.count(b"does not answer") < 2:
-        shown += os.read(mine, 4096)
+        shown += read(mine)
     process.send_signal(2)
     while True:
         try:
-            shown += os.read(mine, 4096)
+            shown += read(mine)
         except OSError:  # the other end is closed
             break
     assert process.wait(PATIENCE_S) == 130

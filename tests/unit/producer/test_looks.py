@@ -243,8 +243,18 @@ def test_a_store_that_is_away_is_asked_again(world, monkeypatch):
 def test_failures_are_queued_where_that_is_asked_for(world):
     upload(world, "a.png")
     world.output.objects[".semjpeg/failed/a.png.json"] = ObjectVersion(
-        ".semjpeg/failed/a.png.json", "f", 1, modified=LONG_AGO
+        ".semjpeg/failed/a.png.json", "f", 1, modified=LONG_AGO + timedelta(days=1)
     )
     for retry_failed, queued in ((False, []), (True, ["photos/a.png"])):
         steps = Findings(lambda _: None, retry_failed=retry_failed).steps(world.reconciler)
         assert [step.job.key for step in steps if step.job] == queued
+
+
+def test_a_failure_of_an_earlier_version_is_looked_into_again(world):
+    upload(world, "a.png")
+    world.output.objects[".semjpeg/failed/a.png.json"] = ObjectVersion(
+        ".semjpeg/failed/a.png.json", "f", 1, modified=LONG_AGO - timedelta(days=1)
+    )
+    findings = Findings(lambda _: None, retry_failed=False)
+    assert [step.job.key for step in findings.steps(world.reconciler) if step.job] == ["photos/a.png"]
+    assert findings.outdated == 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ class Bucket:
 
     objects: dict[str, ObjectVersion] = field(default_factory=dict)
     heads: int = 0
+    gets: int = 0
     listed: int = 0
 
     def add(self, key: str, modified: datetime = NOON, **more) -> ObjectVersion:
@@ -42,6 +44,13 @@ class Bucket:
     def head(self, key: str) -> ObjectVersion | None:
         self.heads += 1
         return self.objects.get(key)
+
+    def get(self, key: str, *, max_bytes: int) -> bytes:
+        """Return the record of a failure of the version that the object's own tag names."""
+        self.gets += 1
+        content = json.dumps({"etag": self.objects[key].etag}).encode()
+        assert len(content) <= max_bytes
+        return content
 
 
 @dataclass
@@ -98,7 +107,18 @@ def test_no_more_sources_wait_than_a_name_has_characters():
 
 
 STATES = st.sampled_from(
-    ["right", "right-late", "missing", "stale", "stale-late", "failed", "failed-long-ago", "orphan"]
+    [
+        "right",
+        "right-late",
+        "missing",
+        "stale",
+        "stale-late",
+        "failed",
+        "failed-soon",
+        "failed-before",
+        "failed-long-ago",
+        "orphan",
+    ]
 )
 
 
@@ -120,12 +140,16 @@ def test_exactly_what_is_wrong_is_found_wherever_one_goes_on(wanted, cut):
         elif state in {"stale", "stale-late"}:
             places.result(name, NOON + timedelta(seconds=9 if state == "stale-late" else -9), old)
         elif state in {"failed", "failed-long-ago"}:
-            places.output.add(f"{FAILED}{name}.json", NOON + (DAY if state == "failed" else -DAY))
+            places.output.add(f"{FAILED}{name}.json", NOON + (DAY if state == "failed" else -DAY), etag="who knows")
+        elif state in {"failed-soon", "failed-before"}:
+            places.output.add(f"{FAILED}{name}.json", NOON, etag="new" if state == "failed-soon" else "old")
         places.output.add(f"small/.semjpeg/metrics/{name}.json", NOON)
     expected = {
         f"small/{name}.jpg" if state == "orphan" else f"photos/{name}": {
             "right-late": State.RIGHT,
             "stale-late": State.STALE,
+            "failed-soon": State.FAILED,
+            "failed-before": State.MISSING,
             "failed-long-ago": State.MISSING,
         }.get(state, state)
         for name, state in wanted.items()
@@ -172,6 +196,30 @@ def test_a_wrong_result_is_told_from_none_even_where_its_failure_is_on_record(pl
         places.output.add(f"{FAILED}{name}.png.json")
     found = [(verdict.state, verdict.outdated) for verdict in places.reconciler().verdicts()]
     assert found == [(State.FAILED, True), (State.FAILED, False)]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"etag": null}', b"\xff"])
+def test_a_damaged_record_says_nothing_about_a_source(places, content, monkeypatch):
+    places.source.add("photos/a.png")
+    places.output.add(f"{FAILED}a.png.json")
+    monkeypatch.setattr(places.output, "get", lambda _, **__: content)
+    [verdict] = places.reconciler().verdicts()
+    assert (verdict.state, verdict.outdated) == (State.MISSING, True)
+
+
+def test_the_record_of_a_failure_is_read_only_where_the_dates_leave_it_open(places):
+    for number, (seconds, state) in enumerate([(-1, State.MISSING), (0, State.FAILED), (9, State.FAILED)]):
+        places.source.add(f"photos/{number}.png", etag="new")
+        places.output.add(f"{FAILED}{number}.png.json", NOON + timedelta(seconds=seconds), etag="new")
+        assert places.states()[f"photos/{number}.png"] == state
+    assert places.output.gets == 0 + 1 + 2
+    places.output.gets = 0
+    assert list(places.states(settled=NOON + timedelta(seconds=5)).values()).count(State.FAILED) == 2
+    assert places.output.gets == 1
+    places.source.add("photos/9.png", etag="new")
+    places.output.add(f"{FAILED}9.png.json", NOON + DAY)
+    assert places.states(settled=NOON + DAY + DAY)["photos/9.png"] == State.FAILED
+    assert places.output.gets == 1
 
 
 def test_results_of_another_network_or_recipe_are_found_by_a_deep_look(places):
@@ -221,7 +269,8 @@ def test_folders_are_reconciled(tmp_path):
     found = source.head("a.png-1/b.png")
     job = Job.of(route, Recipe(), found, run="earlier")
     output.put(job.result_keys.jpeg, b"y", content_type="", metadata={"semjpeg-job": job.identity(HASH)})
-    output.put(".semjpeg/failed/c/d.png.json", b"{}", content_type="")
+    failure = json.dumps({"etag": source.head("c/d.png").etag}).encode()
+    output.put(".semjpeg/failed/c/d.png.json", failure, content_type="")
     reconciler = Reconciler(source, output, route, Recipe(), "run", Check(HASH, 300))
     assert {v.key: v.state for v in reconciler.verdicts()} == {
         "a.png": State.MISSING,

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from config.errors import ConfigurationError, ForbiddenError, ObjectChangedError, StorageUnavailableError
-from semjpeg.report.reading import MAX_RECORD_BYTES, Unreadable, read_records
+from config.places import MAX_RECORD_BYTES
+from semjpeg.report.reading import Unreadable, read_records
 from semjpeg.report.rows import Row
 from storage.local import LocalStore
 

@@ -1,0 +1,14 @@
+"""For all tests."""
+
+from __future__ import annotations
+
+import signal
+
+
+def pytest_configure() -> None:
+    """Let the programs that tests start be interrupted, also where a shell started the tests in the background.
+
+    Such a shell makes its children deaf to the signal, and these theirs.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
