@@ -19,6 +19,10 @@ ACTIONS = {
     "GetObject": ("s3:GetObject",),
     "PutObject": ("s3:PutObject",),
     "DeleteObject": ("s3:DeleteObject",),
+    # What `doctor` asks without need, and goes on without an answer to.
+    "ListBuckets": (),
+    "HeadBucket": (),
+    "GetBucketVersioning": (),
 }
 
 
