@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from codec import progressive
-from codec.point import Point
+from codec.point import Point, costs, first_levels
 from codec.sample import sample
-from codec.search import Search, plain
+from codec.search import COARSEST, FINEST, Search, plain
 from config.errors import EncodingError
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 _POWER: Final = 0.75
 """Bytes go with about this power of the inverse scale: measured on Kodak pictures from quality 30 to 90."""
-_FINEST: Final = 0.004
-_COARSEST: Final = 250.0
-"""Scales at which all steps are 1, and at which no AC level is worth its bits."""
 _ADJACENT: Final = 1.005
 """Ratio of two scales between which no other is tried."""
 _FILES: Final = 12
@@ -69,7 +66,8 @@ def at_bytes(
     """
     wanted = max((low + high) / 2, 1)
     seen = sample(picture)
-    search = Search(seen, tuning, 1.0)
+    times = [seen.times_of(part.number) for part in seen.components]
+    search = Search(seen, tuning, costs(first_levels(tuning, seen.components, 1.0), times)[0])
     trial = _with_bytes(picture, search, search.attempt(1.0, 1.0), wanted)
     guard = None if quality is None else plain(seen, quality)
     for step in range(_CONTRASTS):
@@ -108,7 +106,7 @@ def _with_bytes(picture: Picture, search: Search, trial: Trial, wanted: float) -
 
 def _with_bits(search: Search, trial: Trial, wanted: float) -> Trial:
     """Find the scale at which the sample takes about as many bits as wanted."""
-    finest, coarsest = _FINEST, _COARSEST
+    finest, coarsest = FINEST, COARSEST
     for _ in range(_TRIALS):
         if abs(trial.bits / wanted - 1) < _NEAR or coarsest / finest < _ADJACENT:
             break
@@ -144,17 +142,17 @@ def _fitting(picture: Picture, trial: Trial, low: float, high: float, metadata_b
             bad = file
         elif good is None or len(file.data) > len(good.data):
             good = file
-        if low <= len(file.data) <= high or (good and scale <= _FINEST) or (bad and scale >= _COARSEST):
+        if low <= len(file.data) <= high or (good and scale <= FINEST) or (bad and scale >= COARSEST):
             break
         if good and bad:
             if good.point.scale / bad.point.scale < _ADJACENT:
                 break
             scale = _between(good, bad, wanted)
         elif bad and step >= _CREEPING:
-            scale = _COARSEST
+            scale = COARSEST
         else:
             factor = (len(file.data) / wanted) ** (1 / _POWER)
-            scale = float(np.clip(scale * np.clip(factor, 0.2, 8), _FINEST, _COARSEST))
+            scale = float(np.clip(scale * np.clip(factor, 0.2, 8), FINEST, COARSEST))
     if good is None:
         height, width = picture.size
         needed, given = (int(count) + metadata_bytes for count in (len(bad.data) if bad else 0, high))

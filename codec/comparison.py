@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numba import float64, int64, uint8
+from numba import float32, int64, uint8
 
 from codec import reference
 from codec.hvsm import TERMS, errors_of, masking_of
@@ -58,10 +58,10 @@ def _add_squares(first: Any, second: Any, size: Any, columns: Any, errors: Any) 
         errors[x >> 3] += np.int64(columns[x])
 
 
-@kernel(reads(uint8, 2), reads(uint8, 2), int64, writes(int64, 2), writes(float64, 1))
-def _comparison_kernel(first: Any, second: Any, channels: Any, squared: Any, sums: Any) -> None:
+@kernel(reads(uint8, 2), reads(uint8, 2), int64, writes(int64, 2), writes(float32, 2), writes(float32, 2))
+def _comparison_kernel(first: Any, second: Any, channels: Any, squared: Any, weighted: Any, visible: Any) -> None:
     height, width = first.shape[0], first.shape[1] // channels
-    rows, columns = max(height // 8, 1), max(width // 8, 1)
+    rows, columns = weighted.shape
     colours = np.zeros(192, np.float32)
     ours = np.zeros(512, np.float32)
     theirs = np.zeros(512, np.float32)
@@ -87,16 +87,18 @@ def _comparison_kernel(first: Any, second: Any, channels: Any, squared: Any, sum
             masking_of(original, terms, blocks, hiding)
             errors_of(original, copy, hiding, scratch)
             for b in range(min(8, columns - column)):
-                sums[0] += np.float64(blocks[0, b])
-                sums[1] += np.float64(blocks[1, b])
+                weighted[row, column + b] = blocks[0, b] / np.float32(64)
+                visible[row, column + b] = blocks[1, b] / np.float32(64)
 
 
-def compare(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> tuple[NDArray[np.int64], float, float]:
+def compare(
+    original: NDArray[np.uint8], decoded: NDArray[np.uint8]
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
     """Compare the luma of two pictures of the same size, each RGB `uint8[h,w,3]` or grey `uint8[h,w]`.
 
     Returns:
         The sum of squared differences in each 8×8 block, `int64[⌈h/8⌉,⌈w/8⌉]`, and the mean squared errors of PSNR-HVS
-        and of PSNR-HVS-M over the whole blocks; a side below 8 pixels is replicated up to 8.
+        and of PSNR-HVS-M in each whole block, `float32[⌊h/8⌋,⌊w/8⌋]`; a side below 8 pixels is replicated up to 8.
     """
     pictures = [original, decoded]
     if original.ndim != decoded.ndim:
@@ -104,9 +106,7 @@ def compare(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> tuple[ND
     height, width = original.shape[:2]
     channels = 1 if pictures[0].ndim == 2 else _RGB_SAMPLES  # noqa: PLR2004  two axes are grey
     squared = np.zeros((-(-height // BLOCK), -(-width // BLOCK)), np.int64)
-    sums = np.zeros(2)
+    weighted, visible = (np.zeros((max(height // BLOCK, 1), max(width // BLOCK, 1)), np.float32) for _ in range(2))
     first, second = (np.ascontiguousarray(picture).reshape(height, -1) for picture in pictures)
-    _comparison_kernel(first, second, channels, squared, sums)
-    whole = max(height // BLOCK, 1) * max(width // BLOCK, 1)
-    every, seen = sums / (whole * BLOCK**2)
-    return squared, float(every), float(seen)
+    _comparison_kernel(first, second, channels, squared, weighted, visible)
+    return squared, weighted, visible

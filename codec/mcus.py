@@ -7,13 +7,29 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numba import float32, int64, uint8
 
-from codec.kernel import kernel, reads, writes
+from codec.kernel import helper, kernel, reads, writes
 from codec.transform import forward_dct, measured_luma
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _RGB_SAMPLES: Final = 3
+_EIGHT_COLOURS: Final = 24
+"""Samples of eight pixels in colour."""
+
+
+# A loop whose length is known beforehand is what makes copying fast.
+@helper
+def _copy(line: Any, first: Any, inside: Any, channels: Any, colours: Any) -> None:
+    """Copy eight pixels of a line, of which the first `inside` samples are there, and the last one for the others."""
+    if inside == _EIGHT_COLOURS:
+        for x in range(_EIGHT_COLOURS):
+            colours[x] = line[first + x]
+        return
+    for x in range(inside):
+        colours[x] = line[first + x]
+    for x in range(inside, 8 * channels):
+        colours[x] = colours[x - channels]
 
 
 @kernel(reads(uint8, 2), int64, int64, reads(int64, 1), reads(int64, 1), writes(float32, 2))
@@ -36,10 +52,7 @@ def _luma_kernel(pixels: Any, channels: Any, factor: Any, row: Any, column: Any,
                 line = pixels[min(tops[b] + i, height - 1)]
                 inside = max(channels, min(wide, channels * (width - lefts[b])))
                 first = channels * min(lefts[b], width - 1)
-                for x in range(inside):
-                    colours[wide * b + x] = line[first + x]
-                for x in range(inside, wide):
-                    colours[wide * b + x] = colours[wide * b + x - channels]
+                _copy(line, first, inside, channels, colours[wide * b : wide * b + wide])
             if channels == 1:
                 samples[64 * i : 64 * i + 64] = colours[:64]
             else:

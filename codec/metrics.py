@@ -102,7 +102,7 @@ def measure(
     _check_pair(original, decoded)
     if importance is not None:
         check_importance(importance)
-    errors, every, seen = compare(original, decoded)
+    errors, weighted, visible = compare(original, decoded)
     size = original.shape[0], original.shape[1]
     salient = None
     if importance is not None:
@@ -110,8 +110,8 @@ def measure(
     return Metrics(
         psnr=decibels(float(errors.sum() / (size[0] * size[1]))),
         psnr_s=salient,
-        psnr_hvs=decibels(every),
-        psnr_hvs_m=decibels(seen),
+        psnr_hvs=decibels(float(weighted.mean(dtype=np.float64))),
+        psnr_hvs_m=decibels(float(visible.mean(dtype=np.float64))),
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from codec.hvsm import block_errors, masking
+from codec.comparison import compare
+from codec.hvsm import masking
 from codec.mcus import luma_of_mcus
-from codec.outcome import MEASURES, outcome
+from codec.outcome import outcome
 from codec.tables import BLOCK
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ LARGEST: Final = 4096
 """MCUs that a search looks at: 1 megapixel in colour."""
 
 _SCOUT_SHARE: Final = 4
-_LEAST_SCOUT: Final = 512
-"""A first, rough search looks at one in so many of these MCUs, but at not fewer than `_LEAST_SCOUT`."""
+_LEAST_SCOUTS: Final = 512
+"""A quick search looks at one in so many of these MCUs, but at not fewer than `_LEAST_SCOUTS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,16 @@ class Errors:
     outside: NDArray[np.float64]
     whole: NDArray[np.float64]
 
+    def of(self, measure: int) -> tuple[float, float]:
+        """Return one of the errors in the region of interest and elsewhere."""
+        return float(self.inside[measure]), float(self.outside[measure])
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """MCUs of a picture, one after the other: four luma blocks (one if grey) and one of each chroma component.
 
+    blocks: number of each luma block in the picture's luma plane, `int64[n]`.
     components: their coefficients, with masking and weights.
     luma: coefficients of the luma that measures look at, `float32[n,64]`, which rounds otherwise than the encoder's.
     masking: how strongly each block of `luma` hides errors, `float32[n]`.
@@ -51,6 +57,7 @@ class Sample:
     complete: whether these are all of the picture's MCUs, in their order.
     """
 
+    blocks: NDArray[np.intp]
     components: tuple[Component, ...]
     luma: NDArray[np.float32]
     masking: NDArray[np.float32]
@@ -65,33 +72,62 @@ class Sample:
 
     def errors(self, levels: tuple[NDArray[np.int16], ...], tables: tuple[NDArray[np.float32], ...]) -> Errors:
         """Measure what a decoder shows of levels `int16[n,64]` per component."""
-        found = outcome(levels, tables, self.luma, self.masking).astype(np.float64)
+        found = self.outcome(levels, tables)
         counted = self.times_of(0) * (self.region | self.rest)
-        return Errors(
-            inside=found[self.region].mean(axis=0),
-            outside=found[self.rest].mean(axis=0) if self.rest.any() else np.zeros(len(MEASURES)),
-            whole=(counted @ found) / counted.sum(),
-        )
+        inside, outside = self.means(found)
+        return Errors(inside, outside, whole=(counted @ found) / counted.sum())
 
-    def scout(self) -> Sample:
-        """Return one in four of these MCUs, at least 512, and of these at least a quarter from either part."""
+    def outcome(
+        self, levels: tuple[NDArray[np.int16], ...], tables: tuple[NDArray[np.float32], ...]
+    ) -> NDArray[np.float64]:
+        """Return what a decoder shows of levels in each luma block, `float64[n,4]`."""
+        return outcome(levels, tables, self.luma, self.masking).astype(np.float64)
+
+    def means(self, errors: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the means of errors of the luma blocks, `[n]` or `[n,k]`, in the region of interest and elsewhere.
+
+        Where nothing lies elsewhere they are 0.
+        """
+        inside = errors[self.region].mean(axis=0, dtype=np.float64)
+        return inside, errors[self.rest].mean(axis=0, dtype=np.float64) if self.rest.any() else np.zeros_like(inside)
+
+    def luma_of(self, mcu: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return which luma blocks make up some of the MCUs."""
+        blocks = len(self.region) // len(self.times)
+        return (blocks * mcu[:, None] + np.arange(blocks)).ravel()
+
+    def scouts(self, errors: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Choose one in four of the MCUs, at least 512, half of them from the region of interest, if there are as many.
+
+        errors: of another encoder in the luma blocks, `float64[n]`. Among those that are chosen large ones and small
+            ones are as frequent as among all.
+        """
         blocks = len(self.region) // len(self.times)
         inside = np.asarray(self.region.reshape(-1, blocks).any(axis=1))
-        count = max(len(inside) // _SCOUT_SHARE, _LEAST_SCOUT)
+        count = max(len(inside) // _SCOUT_SHARE, _LEAST_SCOUTS)
         if len(inside) <= count:
-            return self
-        within, without = np.flatnonzero(inside), np.flatnonzero(~inside)
-        least, spared = (min(len(part), count // _SCOUT_SHARE) for part in (within, without))
-        first = _pick(within, min(max(round(count * len(within) / len(inside)), least), count - spared))
-        mcu = np.concatenate((first, _pick(without, count - len(first))))
-        of_luma = (blocks * mcu[:, None] + np.arange(blocks)).ravel()
+            return np.arange(len(inside))
+        order = np.argsort(errors.reshape(-1, blocks).sum(axis=1), kind="stable")
+        within, without = order[inside[order]], order[~inside[order]]
+        first = _pick(within, max(count // 2, count - len(without)))
+        return np.sort(np.concatenate((first, _pick(without, count - len(first)))))
+
+    def subset(self, mcu: NDArray[np.intp]) -> Sample:
+        """Return the sample of some of the MCUs alone, which stand for all of their part."""
+        luma = self.luma_of(mcu)
+        inside = np.asarray(self.region.reshape(len(self.times), -1).any(axis=1))
+        times = self.times[mcu]
+        for part in (inside, ~inside):
+            chosen = part[mcu]
+            times[chosen] *= round(part.sum() / max(chosen.sum(), 1))
         return Sample(
-            components=tuple(part.subset(of_luma if part.number == 0 else mcu) for part in self.components),
-            luma=self.luma[of_luma],
-            masking=self.masking[of_luma],
-            region=self.region[of_luma],
-            rest=self.rest[of_luma],
-            times=self.times[mcu],
+            blocks=self.blocks[luma],
+            components=tuple(part.subset(mcu if part.number else luma) for part in self.components),
+            luma=self.luma[luma],
+            masking=self.masking[luma],
+            region=self.region[luma],
+            rest=self.rest[luma],
+            times=times,
             complete=False,
         )
 
@@ -153,7 +189,8 @@ def sample(picture: Picture) -> Sample:
     blocks = rows * luma.columns + columns
     measured = luma_of_mcus(picture.pixels, row, column, factor)
     return Sample(
-        components=tuple(part.subset(blocks if part.number == 0 else mcu) for part in picture.components),
+        blocks=blocks,
+        components=tuple(part.subset(mcu if part.number else blocks) for part in picture.components),
         luma=measured,
         masking=masking(measured),
         region=(whole & interesting)[rows, columns],
@@ -163,16 +200,17 @@ def sample(picture: Picture) -> Sample:
     )
 
 
-def shown_errors(picture: Picture, whole: Sample, decoded: NDArray[np.uint8], measure: int) -> tuple[float, float]:
-    """Return the mean errors of a decoded file in the region of interest and elsewhere, in squared grey levels.
+def shown_errors(picture: Picture, decoded: NDArray[np.uint8], measure: int) -> NDArray[np.float64]:
+    """Return the error that a decoded file shows in each luma block of the plane, `float64[n]`, in squared grey levels.
 
-    whole: a sample that is complete.
+    It is 0 in blocks that do not lie wholly in the picture.
+
     decoded: `uint8[h,w,3]` or `uint8[h,w]`.
     measure: which of the first three of `outcome.MEASURES`.
     """
-    luma, last = picture.planes[0], picture.planes[-1]
-    row, column = np.divmod(np.arange(len(whole.times)), last.columns)
-    copy = luma_of_mcus(decoded, row, column, luma.columns // last.columns)
-    errors = block_errors(whole.luma, copy)[measure - 1] if measure else ((whole.luma - copy) ** 2).mean(axis=1)
-    outside = float(errors[whole.rest].mean(dtype=np.float64)) if whole.rest.any() else 0.0
-    return float(errors[whole.region].mean(dtype=np.float64)), outside
+    luma = picture.planes[0]
+    squared, *others = compare(picture.pixels, decoded)
+    rows, columns = others[0].shape
+    errors = np.zeros((luma.rows, luma.columns))
+    errors[:rows, :columns] = others[measure - 1] if measure else squared[:rows, :columns] / BLOCK**2
+    return errors.ravel()

@@ -1,15 +1,15 @@
-"""Search for the coarsest operating point that keeps a promise on quality."""
+"""Search for the operating point that keeps a promise on quality in the fewest bits."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from codec import weights
-from codec.libjpeg import floor_quality, libjpeg_levels, libjpeg_tables
-from codec.point import Point, costs, first_levels
+from codec.libjpeg import libjpeg_levels, libjpeg_tables
+from codec.point import Point, costs
+from codec.slopes import CONTRAST, SAVING, SCALE, THRIFT, Slopes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,23 +17,40 @@ if TYPE_CHECKING:
     from codec.sample import Errors, Sample
     from codec.tuning import Tuning
 
-_CLOSE: Final = 0.975
-"""A share of the error allowed that is close enough to it: 0.11 dB, about 0.4 % of the bytes."""
-_STEPS: Final = 8
-"""Most steps of a search for one scale; 3 to 4 are usual."""
-_ADJACENT: Final = 1.015
-"""Ratio of two scales between which no other is tried: most table entries then round alike."""
-_LARGEST_THRIFT: Final = 8.0
-_THRIFT_STEPS: Final = 4
-"""Most factor on λ, and most steps to find it."""
-_RELIEF: Final = 0.85
-"""Power of the weights outside the region that is first tried against a power of the error there."""
-_BELOW: Final = 0.97
-"""Share of the error allowed there that a third attempt, and any later one, is to reach."""
-_ROOM: Final = 0.93
-"""Share of it from which on no higher contrast is looked for."""
-_ROUNDS: Final = 6
-"""Most attempts to lift what lies outside of the region above its floor."""
+FINEST: Final = 0.004
+COARSEST: Final = 250.0
+"""Scales at which all steps are 1, and at which no AC level is worth its bits."""
+
+_ATTEMPTS: Final = 10
+"""Most attempts for one promise; 3 to 4 are usual."""
+_MISSES: Final = 3
+"""Attempts one after the other that are not better than the best before; then there are no more."""
+_AIMED: Final = np.log([0.988, 0.97])
+"""What shares of the errors allowed are aimed at, in the region of interest and elsewhere."""
+_ROUGH_ATTEMPTS: Final = 4
+_NEAR: Final = 0.02
+"""Most further attempts of a rough search, which ends where all that is left to move changes the bits by less."""
+_CAUTION: Final = 0.01
+"""By how much lower shares are aimed at (their logarithms) as long as attempts fail; each time by twice as much."""
+_THRIFT: Final = (np.log(0.85), np.log(1.15))
+"""By what factors λ may make up for what tables of whole numbers miss. A higher λ than the aim's own takes from what
+the promise does not see, so where the aim has a leeway there is none."""
+_STRAY: Final = 0.03
+"""How far errors stray for that reason; what is farther off asks for other tables."""
+_COARSE: Final = 4
+"""Moves after which the tables stay."""
+_ADJACENT: Final = 1.03
+_HIGHEST_THRIFT: Final = np.log(8)
+"""Ratio of a scale that is too coarse to one within the limits between which no other is tried. What is left over there
+is all given to λ: the next tables may be too coarse by far, as with a source that was a JPEG."""
+_WORTH: Final = 0.995
+"""Share of the bits of the best point that an attempt must be expected to need at the most."""
+_FARTHEST: Final = np.log(2)
+"""Most change of a logarithm at once."""
+_NO_ERROR: Final = 1e-9
+"""Squared grey levels that count as none."""
+_MOST_EXCESS: Final = 2.0
+"""Most logarithm of a share that is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +72,57 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Largest errors allowed in the region of interest and elsewhere, and in which of `outcome.MEASURES`."""
+    """Largest errors allowed in the region of interest and elsewhere, and in which of `outcome.MEASURES`.
+
+    outside: infinite where there is nothing outside.
+    """
 
     inside: float
     outside: float
     measure: int
 
-    def share(self, trial: Trial) -> float:
-        """Return how much of what is allowed a trial uses; up to 1 it is within the limits."""
-        errors = trial.errors
-        pairs = ((errors.inside[self.measure], self.inside), (errors.outside[self.measure], self.outside))
-        return max(float(error / limit) if limit > 0 else (np.inf if error > 0 else 0.0) for error, limit in pairs)
+    def times(self, inside: float, outside: float) -> Limits:
+        """Return the limits multiplied."""
+        return Limits(inside * self.inside, outside * self.outside, self.measure)
+
+    def excess(self, trial: Trial) -> NDArray[np.float64]:
+        """Return ln of the shares of both errors allowed that a trial uses, `float64[2]`; up to 0 it is within."""
+        pairs = (trial.errors.inside[self.measure], self.inside), (trial.errors.outside[self.measure], self.outside)
+        return np.array([_share(float(error), limit) for error, limit in pairs])
+
+
+def _share(error: float, limit: float) -> float:
+    """Ln of a share of an error allowed, between -2 and 2; minus infinity where all is allowed."""
+    if np.isinf(limit):
+        return -np.inf
+    if error <= 0:
+        return -_MOST_EXCESS
+    return float(np.clip(np.log(error / limit), -_MOST_EXCESS, _MOST_EXCESS)) if limit > 0 else _MOST_EXCESS
 
 
 class Search:
     """Tries operating points on a sample; the symbols' costs come from the point tried before."""
 
-    def __init__(
-        self, sample: Sample, tuning: Tuning, scale: float, bits: tuple[NDArray[np.float32], ...] | None = None
-    ) -> None:
+    def __init__(self, sample: Sample, tuning: Tuning, bits: tuple[NDArray[np.float32], ...]) -> None:
         """Prepare.
 
         Args:
             sample: What is looked at.
             tuning: The constants of the aim.
-            scale: About that of the first attempt.
-            bits: What the symbols cost in the first attempt; None takes it from the nearest levels.
+            bits: What symbols cost in the first attempt, as in `Point`.
         """
         self._sample = sample
         self._tuning = tuning
         self._times = [sample.times_of(part.number) for part in sample.components]
-        self._bits = bits or costs(first_levels(tuning, sample.components, scale), self._times)[0]
+        self._bits = bits
+        self._slopes = Slopes()
+        self._highest = (_THRIFT[1], _HIGHEST_THRIFT) if tuning.leeway <= 1 else (0.0, 0.0)
+
+    def on(self, sample: Sample) -> Search:
+        """Return a search that goes on with another sample of the same picture."""
+        search = Search(sample, self._tuning, self._bits)
+        search._slopes = self._slopes
+        return search
 
     def attempt(self, scale: float, contrast: float, thrift: float = 1.0) -> Trial:
         """Quantise the sample at a point and measure what a decoder would show."""
@@ -94,60 +131,110 @@ class Search:
         self._bits, bits = costs(levels, self._times)
         return Trial(point, bits, self._sample.errors(levels, point.tables()))
 
-    def coarsest(self, limits: Limits, scale: float, contrast: float) -> Trial | None:
-        """Find the largest scale within limits, starting from a guess.
-
-        Error is about a power of the scale, but not monotonic: table entries are whole numbers.
-        """
-        good: Trial | None = None
-        bad: Trial | None = None
-        stride = 1.02
-        for _ in range(_STEPS):
-            trial = self.attempt(scale, contrast)
-            share = limits.share(trial)
-            if share > 1:
-                bad = trial if bad is None or scale < bad.scale else bad
-            else:
-                good = trial if good is None or scale > good.scale else good
-                if share >= _CLOSE:
-                    break
-            if good and bad:
-                if bad.scale / good.scale < _ADJACENT:
-                    break
-                scale = _between(good, bad, limits)
-            else:
-                ratio = float(np.clip(share**-0.5, 0.5, 1.5)) if share > 0 else 1.5
-                scale *= min(ratio, 1 / stride) if bad else max(ratio, stride)
-                stride **= 2
-        return good
-
-    def thriftiest(self, limits: Limits, good: Trial) -> Trial:
-        """Raise λ at the tables of a point as far as the limits allow.
-
-        Where the next coarser tables are too coarse by far, as with a source that was a JPEG, this fills the gap.
-        """
-        low, high = 1.0, _LARGEST_THRIFT
-        for _ in range(_THRIFT_STEPS):
-            share = limits.share(good)
-            if share >= _CLOSE or share <= 0:
+    def towards(self, limits: Limits, first: Trial) -> Trial:
+        """Go on from an attempt on this sample to a point that comes near to limits, within them or not."""
+        trial = first
+        for _ in range(_ROUGH_ATTEMPTS):
+            move = self._move(trial, _AIMED - limits.excess(trial))
+            if abs(SAVING * move.by).sum() < _NEAR:
                 break
-            # The error grows with at most the square root of λ.
-            thrift = min(low / share**2, float(np.sqrt(low * high)))
-            trial = self.attempt(good.scale, good.point.contrast, thrift)
-            if limits.share(trial) > 1:
-                high = thrift
+            trial = self._moved(move, limits.measure)
+        return trial
+
+    def within(self, limits: Limits, first: Trial) -> Trial | None:
+        """Find a point that needs few bits to stay within limits.
+
+        Each attempt goes where both errors should be what is aimed at, as far as their slopes are known by then. The
+        tables give the rough place. They are of whole numbers, so that the errors stray about what the slopes say; λ
+        and the contrast make up for that.
+
+        Args:
+            limits: What is allowed.
+            first: An attempt on this sample to go on from.
+
+        Returns:
+            What was measured there; None if no attempt came out within the limits.
+        """
+        trial, best = first, None
+        misses = 0
+        coarse = np.inf
+        for number in range(_ATTEMPTS):
+            excess = limits.excess(trial)
+            if excess.max() <= 0 and (best is None or trial.bits < best.bits):
+                best, misses = trial, 0
             else:
-                low, good = thrift, trial
-        return good
+                misses += 1
+            if excess[0] > 0:
+                coarse = min(coarse, trial.scale)
+            if best and number > _COARSE and misses >= _MISSES:
+                break
+            move = self._rough(limits, best, trial, misses)
+            adjacent = best is not None and best.scale < coarse < _ADJACENT * best.scale
+            if best and (adjacent or number >= _COARSE or move.bits > _WORTH * best.bits):
+                move = self._fine(limits, best, trial, adjacent=adjacent)
+                if move.bits > _WORTH * best.bits:
+                    break
+            trial = self._moved(move, limits.measure)
+        return best
+
+    def _rough(self, limits: Limits, best: Trial | None, trial: Trial, misses: int) -> _Move:
+        """Choose a move from the best point or the last one, whichever is nearer to what is aimed at."""
+        aimed = _AIMED if best else _AIMED - _CAUTION * (2 ** (misses - 1) - 1)
+        base = min((best or trial, trial), key=lambda one: _distance(limits.excess(one), one.point.contrast))
+        return self._move(base, aimed - limits.excess(base))
+
+    def _fine(self, limits: Limits, best: Trial, trial: Trial, *, adjacent: bool) -> _Move:
+        """Choose a move of λ and contrast from the best point or the last one, whichever should take fewer bits."""
+        highest = self._highest[adjacent]
+        moves = []
+        for base in (best, trial):
+            least, most = np.array([_THRIFT[0], highest]) - np.log(base.point.thrift)
+            finer, change = self._slopes.move(THRIFT, base.point.contrast, _AIMED - limits.excess(base))
+            moves.append(_Move(base, np.array([0.0, np.clip(finer, least, most), change])))
+        return min(moves, key=lambda move: move.bits)
+
+    def _move(self, base: Trial, wanted: NDArray[np.float64]) -> _Move:
+        """Return a move of λ and contrast if they suffice, and otherwise one of scale and contrast, with λ as usual."""
+        point = base.point
+        finer, change = self._slopes.move(THRIFT, point.contrast, wanted)
+        if _THRIFT[0] <= finer + np.log(point.thrift) <= self._highest[0] and abs(wanted[0]) <= _STRAY:
+            return _Move(base, np.array([0.0, finer, change]))
+        back = np.array([0.0, -np.log(point.thrift), 0.0])
+        coarser, change = self._slopes.move(SCALE, point.contrast, wanted - self._slopes.effect(back))
+        return _Move(base, back + np.array([np.clip(coarser, -_FARTHEST, _FARTHEST), 0.0, change]))
+
+    def _moved(self, move: _Move, measure: int) -> Trial:
+        """Make an attempt beside another, and learn from it."""
+        base, point = move.base, move.base.point
+        scale, thrift = np.exp(move.by[SCALE]), np.exp(move.by[THRIFT])
+        trial = self.attempt(
+            float(np.clip(point.scale * scale, FINEST, COARSEST)),
+            float(np.clip(point.contrast + move.by[CONTRAST], 0.0, 1.0)),
+            float(point.thrift * thrift),
+        )
+        before, after = (np.log(np.maximum(one.errors.of(measure), _NO_ERROR)) for one in (base, trial))
+        if min(before[0], after[0]) > np.log(_NO_ERROR):
+            self._slopes.learn(move.by, after - before)
+        return trial
 
 
-def _between(good: Trial, bad: Trial, limits: Limits) -> float:
-    """Scale between two points where a power law through both reaches the middle of what is close enough."""
-    low, high = limits.share(good), limits.share(bad)
-    part = 0.5
-    if 0 < low < high < np.inf:
-        part = float(np.clip(np.log((1 + _CLOSE) / 2 / low) / np.log(high / low), 0.2, 0.8))
-    return float(good.scale * (bad.scale / good.scale) ** part)
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A move from an attempt, `by` ln scale, ln thrift and contrast, `float64[3]`."""
+
+    base: Trial
+    by: NDArray[np.float64]
+
+    @property
+    def bits(self) -> float:
+        """What the attempt is expected to take."""
+        return float(self.base.bits * np.exp(SAVING @ self.by))
+
+
+def _distance(excess: NDArray[np.float64], contrast: float) -> float:
+    """How far errors are from what is aimed at; room outside is nothing where the contrast is the highest already."""
+    inside, outside = excess - _AIMED
+    return float(max(abs(inside), outside if contrast >= 1 or np.isinf(outside) else abs(outside)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,83 +250,3 @@ def plain(sample: Sample, quality: int) -> Plain:
     levels = libjpeg_levels(sample.components, quality)
     _, bits = costs(levels, [sample.times_of(part.number) for part in sample.components])
     return Plain(bits, sample.errors(levels, libjpeg_tables(quality)))
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """What a file is held against on a sample.
-
-    own: what libjpeg's own levels make of it at the quality asked for.
-    outside: errors of libjpeg's at the `floor_quality` outside of the region, infinite where there is no outside.
-    """
-
-    own: Plain
-    outside: float
-
-
-def bar(sample: Sample, tuning: Tuning, quality: int, strength: float) -> Bar:
-    """Measure what a file at a quality of 1 to 100 is held against."""
-    outside = np.inf
-    if sample.rest.any():
-        outside = float(plain(sample, floor_quality(quality, strength)).errors.outside[tuning.promise])
-    return Bar(plain(sample, quality), outside)
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Where a search for a quality starts.
-
-    scale, contrast, bits: of the first attempt; as in `Point`, but bits may be None.
-    inside, outside: what to multiply the errors with that libjpeg's levels allow in the region and elsewhere.
-    """
-
-    scale: float
-    inside: float = 1.0
-    outside: float = 1.0
-    contrast: float = 1.0
-    bits: tuple[NDArray[np.float32], ...] | None = None
-
-
-def at_quality(sample: Sample, tuning: Tuning, held: Bar, strength: float, start: Start) -> Trial | None:
-    """Find the point that is as good as libjpeg inside the region, and outside as good as at its `floor_quality`.
-
-    Returns what was measured there; None where libjpeg's own levels take fewer bits than any such point.
-    """
-    measure = tuning.promise
-    inside, outside = start.inside * float(held.own.errors.inside[measure]), start.outside * held.outside
-    search = Search(sample, tuning, start.scale, start.bits)
-    best = _balanced(search, Limits(inside, outside, measure), start, strength, held.own.bits)
-    return best and search.thriftiest(Limits(inside, outside, measure), best)
-
-
-def _balanced(search: Search, limits: Limits, start: Start, strength: float, most_bits: float) -> Trial | None:
-    """Find the contrast at which what lies outside of the region just stays above its floor.
-
-    Where the error there goes with a power of the contrast, two points tell which; the first is a guess.
-    """
-    only_inside = replace(limits, outside=np.inf)
-    scale, contrast = start.scale, start.contrast
-    relief = _RELIEF / (-np.log(weights.FLOOR) * strength) if strength > 0 else 0.0
-    before: tuple[float, float] | None = None
-    best: Trial | None = None
-    for left in range(_ROUNDS, 0, -1):
-        # Weights that are all alike are as far as the contrast goes; from there on only finer tables help the rest.
-        contrast = contrast if left > 1 or best else 0.0
-        trial = search.coarsest(only_inside if contrast else limits, scale, contrast)
-        if trial is None or trial.bits > most_bits:
-            break
-        found = float(trial.errors.outside[limits.measure])
-        if found <= limits.outside and (best is None or trial.bits < best.bits):
-            best = trial
-        if found <= limits.outside and (contrast >= 1 or found >= _ROOM * limits.outside or before is not None):
-            break
-        excess = np.log(found / limits.outside) if limits.outside > 0 else np.inf
-        if before and found != before[1] and contrast != before[0]:
-            slope = (before[0] - contrast) / np.log(before[1] / found)
-            relief = slope if slope > 0 else relief
-        if before or found < limits.outside:
-            excess -= np.log(_BELOW)
-        before = contrast, found
-        contrast = float(np.clip(contrast - relief * excess, 0.0, 1.0))
-        scale = trial.scale
-    return best

@@ -190,7 +190,7 @@ def test_an_enqueue_that_is_killed_again_and_again_queues_each_key_once(desk):
     kills = 0
     for _ in range(5):
         until = desk.redis.llen(desk.queue_key) + moments.choice([0, 1, 500, 501])
-        pause_s = moments.uniform(0, 0.15)
+        pause_s = moments.uniform(0, 0.05)
         process = desk.start(*command)
         deadline = time.monotonic() + PATIENCE_S
         while desk.redis.llen(desk.queue_key) < until and process.poll() is None:

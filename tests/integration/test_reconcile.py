@@ -39,7 +39,9 @@ def test_reconcile_queues_just_what_is_wrong(desk):
         job = Job.of(route, Recipe(), source, run="earlier")
         metadata = {"semjpeg-job": job.identity(made_by)}
         store.put(job.result_keys.jpeg, b"y", content_type="image/jpeg", metadata=metadata)
-    store.put("out/.semjpeg/failed/c.jpg.json", b"{}", content_type="application/json")
+    for name, etag in (("c.jpg", store.head("in/c.jpg").etag), ("d.jpg", "of an earlier version")):
+        failure = json.dumps({"etag": etag}).encode()
+        store.put(f"out/.semjpeg/failed/{name}.json", failure, content_type="application/json")
     counts = {"sources": 5, "right": 1, "missing": 2, "stale": 1, "failed": 1, "orphans": 1}
     code, told = desk.run("reconcile", *desk.places, "--dry-run", "--json", "--run", "heal")
     assert (code, json.loads(told)) == (0, {"run": "heal", **counts, "queued": 0})

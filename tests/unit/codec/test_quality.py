@@ -146,8 +146,8 @@ def test_what_the_decoded_file_shows_decides(picture, name, monkeypatch):
 
     def worse(*arguments):
         """Libjpeg's own file, which is looked at first, as it is; each of ours with a tenth more error."""
-        looks.append(sampling.shown_errors(*arguments)[0])
-        return looks[-1] if len(looks) == 1 else 1.1 * looks[-1], 0.0
+        looks.append(sampling.shown_errors(*arguments))
+        return looks[-1] if len(looks) == 1 else 1.1 * looks[-1]
 
     monkeypatch.setattr(promise, "shown_errors", worse)
     pixels = picture(name)
@@ -160,8 +160,8 @@ def test_what_the_decoded_file_shows_decides(picture, name, monkeypatch):
 
 
 def test_a_file_that_does_not_keep_the_promise_is_not_given(picture, monkeypatch):
-    errors = iter([1.0, *[2.0] * 9])
-    monkeypatch.setattr(promise, "shown_errors", lambda *_: (next(errors), 0.0))
+    factors = iter([1.0, *[5.0] * 9])
+    monkeypatch.setattr(promise, "shown_errors", lambda *given: next(factors) * sampling.shown_errors(*given))
     encoded = codec.encode(picture("cat"))
     assert encoded.data == mozjpeg_lossless_optimization.optimize(_pillow(picture("cat"), 75))
     assert encoded.lagrangian == 0
@@ -209,7 +209,7 @@ def test_the_promise_nearly_holds_on_the_whole_of_a_picture_that_was_sampled(pic
 @pytest.mark.parametrize("largest", [sampling.LARGEST, 100])
 @pytest.mark.parametrize("name", ["cat", "camera"])
 def test_where_nothing_smaller_is_as_good_the_file_is_libjpegs(picture, name, largest, monkeypatch):
-    monkeypatch.setattr(search.Search, "coarsest", lambda *_: None)
+    monkeypatch.setattr(search.Search, "within", lambda *_: None)
     monkeypatch.setattr(sampling, "LARGEST", largest)
     pixels = picture(name)
     encoded = codec.encode(pixels)

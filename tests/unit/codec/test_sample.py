@@ -136,31 +136,41 @@ def test_without_a_region_of_its_own_all_places_are_looked_at(picture, monkeypat
     assert set(taken.times.tolist()) == {round(25 * 38 / 100)}
 
 
-@pytest.mark.parametrize(("share", "within"), [(0.5, 0.5), (0.1, 0.25), (0.9, 0.75)])
-def test_a_scout_is_a_smaller_sample_of_both_parts(textured, share, within):
+@pytest.mark.parametrize(("share", "within"), [(0.5, 0.5), (0.25, 0.5), (0.1, 0.4), (0.9, 0.6), (1, 1)])
+def test_scouts_are_a_smaller_sample_of_both_parts(textured, share, within):
     pixels = textured(640, 1280, 3)
     importance = np.zeros((40, 80))
     importance[:, : round(80 * share)] = 1
     taken = module.sample(prepare(pixels, importance, 0.6))
-    scout = taken.scout()
-    assert not scout.complete
-    assert len(scout.times) == len(taken.times) // 4
-    inside = scout.region.reshape(-1, 4).any(axis=1)
-    assert inside.mean() == pytest.approx(within, abs=0.05)
-    originals = {row.tobytes(): number for number, row in enumerate(taken.components[1].coefficients)}
-    mcu = np.array([originals[row.tobytes()] for row in scout.components[1].coefficients])
-    assert len(set(mcu.tolist())) == len(mcu)
-    luma = (4 * mcu[:, None] + np.arange(4)).ravel()
-    for name in ("luma", "masking", "region", "rest"):
-        assert np.array_equal(getattr(scout, name), getattr(taken, name)[luma])
-    for part, original in zip(scout.components, taken.components, strict=True):
+    mcu = taken.scouts(np.ones(len(taken.region)))
+    assert len(set(mcu.tolist())) == len(mcu) == len(taken.times) // 4 == 800
+    scouts = taken.subset(mcu)
+    assert not scouts.complete
+    inside = scouts.region.reshape(-1, 4).any(axis=1)
+    assert inside.mean() == pytest.approx(within, abs=0.03)
+    luma = taken.luma_of(mcu)
+    assert luma.tolist() == [4 * number + part for number in mcu for part in range(4)]
+    for name in ("blocks", "luma", "masking", "region", "rest"):
+        assert np.array_equal(getattr(scouts, name), getattr(taken, name)[luma])
+    for part, original in zip(scouts.components, taken.components, strict=True):
         assert np.array_equal(part.coefficients, original.coefficients[mcu if part.number else luma])
         assert np.array_equal(part.weight, original.weight[mcu if part.number else luma])
+    for chosen, part in ((inside, share), (~inside, 1 - share)):
+        assert scouts.times[chosen].sum() == pytest.approx(part * len(taken.times), rel=0.26)
 
 
-def test_what_is_small_is_scouted_whole(textured):
+def test_scouts_meet_large_errors_as_often_as_all(textured):
+    taken = module.sample(prepare(textured(640, 1280, 3), _disc(), 0.6))
+    errors = np.random.default_rng(0).pareto(1.5, len(taken.region) // 4).repeat(4)
+    chosen = taken.luma_of(taken.scouts(errors))
+    for part in (taken.region, taken.rest):
+        assert np.median(errors[chosen][part[chosen]]) == pytest.approx(np.median(errors[part]), rel=0.05)
+        assert errors[chosen][part[chosen]].mean() == pytest.approx(errors[part].mean(), rel=0.25)
+
+
+def test_of_a_small_picture_all_are_scouts(textured):
     taken = module.sample(prepare(textured(300, 400, 3), _disc(), 0.6))
-    assert taken.scout() is taken
+    assert np.array_equal(taken.scouts(np.ones(len(taken.region))), np.arange(len(taken.times)))
 
 
 @pytest.mark.parametrize("largest", [4096, 60])
@@ -207,10 +217,12 @@ def test_the_error_that_is_shown_is_that_of_the_region_in_the_decoded_file(pictu
     luma = prepared.planes[0]
     region = prepared.interesting.reshape(luma.rows, luma.columns)[:rows, :columns]
     for measure, tiles in enumerate(_tiles(reference.luma(pixels), reference.luma(decoded))):
-        inside, outside = module.shown_errors(prepared, taken, decoded, measure)
+        shown = module.shown_errors(prepared, decoded, measure)
+        assert shown.reshape(luma.rows, luma.columns)[:rows, :columns] == pytest.approx(tiles, rel=5e-3, abs=5e-3)
+        inside, outside = taken.means(shown[taken.blocks])
         assert inside == pytest.approx(tiles[region].mean(), rel=2e-3)
         assert outside == pytest.approx(tiles[~region].mean(), rel=2e-3)
-        assert module.shown_errors(prepared, taken, pixels, measure) == (0, 0)
+        assert not module.shown_errors(prepared, pixels, measure).any()
 
 
 @pytest.mark.parametrize("name", ["coffee", "astronaut"])
