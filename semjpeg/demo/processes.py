@@ -64,6 +64,10 @@ class Processes:
         self._children.append(_Child(name, process, log))
         return process
 
+    def running(self) -> list[subprocess.Popen[bytes]]:
+        """Return what was started and is watched."""
+        return [child.process for child in self._children]
+
     def forget(self, process: subprocess.Popen[bytes]) -> None:
         """Watch a program no longer that has ended."""
         self._children = [child for child in self._children if child.process is not process]

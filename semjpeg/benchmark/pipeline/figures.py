@@ -94,7 +94,7 @@ def document(found: Figures) -> dict[str, Any]:
 _MEANINGS = {
     "system_over_bare": "whole system ÷ bare work on local files, images/s",
     "system_over_bare_small": "the same, small pictures",
-    "two_over_one": "two workers ÷ one, each on a core of its own",
+    "two_over_one": "two workers ÷ one, each on a core of its own that broker and S3 server share",
     "bare_two_over_one": "the same of the bare work: what the second core is worth here",
     "system_over_original": "whole system ÷ the paper's algorithm on one core, small pictures",
     "cpu_over_pillow": "processor time ÷ Pillow's decode and optimised progressive encode",

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from semjpeg.benchmark.pipeline.system import System
 
 _UPLOADS = 30
+_TIMES = 2
 _SMALL_TIMES = 4
-"""Small pictures are quickly done: each is done so many times in a round."""
+"""How often each picture is done in a round: a round has a beginning and an end in which not all cores are busy."""
 
 
 def measure(paths: Sequence[Path], small: Sequence[Path], rounds: int, tell: Callable[[str], None]) -> Figures:
@@ -67,13 +68,14 @@ def _throughput(
     tell: Callable[[str], None],
 ) -> None:
     """Measure the bare work and the whole system by turns, on all cores."""
-    sets = [("bare", "system", paths, 1)] + ([("bare_small", "small", small, _SMALL_TIMES)] if small else [])
+    sets = [("bare", "system", paths, _TIMES)] + ([("bare_small", "small", small, _SMALL_TIMES)] if small else [])
     for bare, whole, pictures, times in sets:
         bares, wholes = [], []
         for number in range(rounds):
             tell(f"{len(pictures) * times} pictures, round {number + 1} of {rounds} …")
             bares.append(_rate(_python("bare", str(times), *map(str, pictures), cores=_cores())))
             with running.workers(",".join(_cores())):
+                running.warm(pictures)
                 done = running.compress(running.upload(pictures, times, f"{whole}-{number}"))
             wholes.append(done.images_per_s)
             if whole == "system":
@@ -83,15 +85,20 @@ def _throughput(
 
 
 def _scaling(running: System, found: Figures, paths: Sequence[Path], rounds: int) -> None:
-    """Measure one worker on one core, and two on two; and the bare work likewise."""
+    """Measure one worker on one core, and two on two; and the bare work likewise.
+
+    Broker and S3 server share the workers' cores both times: a core of their own beside one worker, but not beside two,
+    would be measured along with it.
+    """
     pair = _cores()[:2]
     if len(pair) < len(("one", "two")):
         return
     rates: dict[str, list[float]] = {"one": [], "two": [], "bare_one": [], "bare_two": []}
     for number in range(rounds):
         for name, pinned in (("one", pair[:1]), ("two", pair)):
-            with running.workers(*pinned):
-                done = running.compress(running.upload(paths, 1, f"{name}-{number}"))
+            with running.servers_on(pinned), running.workers(*pinned):
+                running.warm(paths)
+                done = running.compress(running.upload(paths, _TIMES, f"{name}-{number}"))
             rates[name].append(done.images_per_s)
             rates[f"bare_{name}"].append(_bare_beside(paths, pinned))
     for name, values in rates.items():

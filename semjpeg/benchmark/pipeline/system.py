@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -66,6 +66,7 @@ class System:
     def __init__(self, processes: Processes, folder: Path) -> None:
         self.processes = processes
         endpoint, broker_url = start_s3(processes, folder), start_valkey(processes, folder)
+        self._servers = processes.running()
         self._sqs = boto3.client("sqs", endpoint_url=endpoint, region_name=_REGION)
         s3 = boto3.client("s3", endpoint_url=endpoint, region_name=_REGION)
         for bucket in (_SOURCE, _OUTPUT):
@@ -137,6 +138,21 @@ class System:
                 process.wait()
                 self.processes.forget(process)
 
+    @contextmanager
+    def servers_on(self, cores: Sequence[str]) -> Iterator[None]:
+        """Keep broker and S3 server to some cores for as long as the block takes."""
+        before = os.sched_getaffinity(0)
+        _pin(self._servers, {int(number) for number in cores})
+        try:
+            yield
+        finally:
+            _pin(self._servers, before)
+
+    def warm(self, paths: Sequence[Path]) -> None:
+        """Let the workers do as many pictures as they have in flight, as the bare work does before it is measured."""
+        count = len(self._addresses) * self.settings.worker.threads
+        self.compress(self.upload(paths[:count], 1, f"warm-{uuid4().hex[:8]}"))
+
     def upload(self, paths: Sequence[Path], times: int, prefix: str) -> list[Job]:
         """Put pictures into the bucket, each `times` times under keys of its own, and return the jobs for them."""
         route = Route(source=f"s3://{_SOURCE}", output=f"s3://{_OUTPUT}")
@@ -177,6 +193,14 @@ class System:
         values = [_metrics(address) for address in self._addresses]
         names = ("semjpeg_map_batch_size_sum", "semjpeg_map_batch_size_count")
         return sum(found.get(names[0], 0) for found in values), sum(found.get(names[1], 0) for found in values)
+
+
+def _pin(processes: Sequence[subprocess.Popen[bytes]], cores: set[int]) -> None:
+    """Keep all threads of some processes to cores."""
+    for process in processes:
+        for task in Path(f"/proc/{process.pid}/task").iterdir():
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(int(task.name), cores)
 
 
 @contextmanager
