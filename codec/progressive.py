@@ -33,23 +33,43 @@ class _Part:
     codes: Sequence[HuffmanTable]
 
 
+class Writer:
+    """Writes files of one picture; the scans that suit the first one are those of all."""
+
+    def __init__(self, size: tuple[int, int], planes: tuple[Plane, ...]) -> None:
+        """Prepare.
+
+        Args:
+            size: Height and width, in pixels.
+            planes: Tell the grids of the components. Colour is 4:4:4 if all are alike, and 4:2:0 otherwise.
+        """
+        self._size = size
+        self._planes = planes
+        self._scans: list[list[Scan]] | None = None
+
+    def write(self, tables: tuple[NDArray[np.float32], ...], levels: tuple[NDArray[np.int16], ...]) -> bytes:
+        """Write levels as a progressive JPEG, with Huffman codes made to fit.
+
+        Args:
+            tables: For luma and, in a colour picture, for chroma, `float32[64]` of whole numbers in 1..255.
+            levels: Of each component, `int16[n,64]`.
+        """
+        blocks = _blocks(self._size, self._planes, levels)
+        self._scans = self._scans or choose(blocks)
+        parts = [jfif.beginning(self._size, tables, _sampling(self._planes))]
+        for part in _parts(blocks, _sampling(self._planes)[0], self._scans):
+            parts += (part.header, part.tokens.write(part.codes))
+        return b"".join((*parts, jfif.END))
+
+
 def write(
     size: tuple[int, int],
     planes: tuple[Plane, ...],
     tables: tuple[NDArray[np.float32], ...],
     levels: tuple[NDArray[np.int16], ...],
 ) -> bytes:
-    """Write levels `int16[n,64]` on the grids of `planes` as a progressive JPEG, with Huffman codes made to fit.
-
-    Colour is 4:4:4 if all grids are alike, and 4:2:0 otherwise.
-
-    size: height and width, in pixels.
-    tables: for luma and, in a colour picture, for chroma, `float32[64]` of whole numbers in 1..255.
-    """
-    parts = [jfif.beginning(size, tables, _sampling(planes))]
-    for part in _parts(size, planes, levels):
-        parts += (part.header, part.tokens.write(part.codes))
-    return b"".join((*parts, jfif.END))
+    """Write a single file, as of `Writer`."""
+    return Writer(size, planes).write(tables, levels)
 
 
 def _sampling(planes: tuple[Plane, ...]) -> tuple[int, ...]:
@@ -67,9 +87,9 @@ def _blocks(size: tuple[int, int], planes: tuple[Plane, ...], levels: tuple[NDAr
     return components
 
 
-def _parts(size: tuple[int, int], planes: tuple[Plane, ...], levels: tuple[NDArray[np.int16], ...]) -> Iterator[_Part]:
-    blocks = _blocks(size, planes, levels)
-    dc = dc_scan(blocks, _sampling(planes)[0])
+def _parts(blocks: Sequence[Blocks], side: int, scans: list[list[Scan]]) -> Iterator[_Part]:
+    """Yield all scans in the order of the file; side: blocks of luma along each side of an MCU."""
+    dc = dc_scan(blocks, side)
     codes, selectors, definitions = [], [], []
     for destination, group in enumerate(share(list(dc.counts))[0]):
         code = huffman.build(dc.counts[group, :BITS].sum(axis=0))
@@ -80,7 +100,7 @@ def _parts(size: tuple[int, int], planes: tuple[Plane, ...], levels: tuple[NDArr
     header = jfif.huffman_codes([(0, *definition) for definition in definitions])
     yield _Part(header + jfif.scan(selectors, (0, 0, 0, 0)), dc, codes)
     defined = None
-    for scan, tokens, code in _ac_scans(blocks):
+    for scan, tokens, code in _ac_scans(blocks, scans):
         header = b"" if code is defined else jfif.huffman_codes([(1, 0, code)])
         defined = code
         band = scan.band
@@ -88,9 +108,9 @@ def _parts(size: tuple[int, int], planes: tuple[Plane, ...], levels: tuple[NDArr
         yield _Part(header, tokens, [code])
 
 
-def _ac_scans(blocks: Sequence[Blocks]) -> Iterator[tuple[Scan, Tokens, HuffmanTable]]:
-    """Yield the AC scans in the order of the file with their codes; successive ones may share one."""
-    for group in choose(blocks):
+def _ac_scans(blocks: Sequence[Blocks], scans: list[list[Scan]]) -> Iterator[tuple[Scan, Tokens, HuffmanTable]]:
+    """Yield the AC scans in the order of the file with their codes, of which each group of scans has one."""
+    for group in scans:
         tokens = [blocks[scan.component].scan(scan.band) for scan in group]
         code = huffman.build(np.sum([scan.counts[0, :BITS] for scan in tokens], axis=0))
         for scan, words in zip(group, tokens, strict=True):

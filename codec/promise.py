@@ -83,8 +83,12 @@ class _Look:
 
     def limits(self, measure: int) -> Limits:
         """Return what is allowed in the mean."""
-        inside, outside = self.sample.means(self.allowed)
-        return Limits(float(inside), float(outside) if self.sample.rest.any() else np.inf, measure)
+        return _limits(self.sample, self.allowed, measure)
+
+
+def _limits(sample: Sample, allowed: NDArray[np.float64], measure: int) -> Limits:
+    inside, outside = sample.means(allowed)
+    return Limits(float(inside), float(outside) if sample.rest.any() else np.inf, measure)
 
 
 def keep(picture: Picture, tuning: Tuning, quality: int, strength: float) -> Kept:
@@ -108,14 +112,16 @@ def _imagined(picture: Picture, tuning: Tuning, seen: Sample, quality: int, stre
     look = _Look.at(seen, allowed[:, tuning.promise], quality)
     limits = look.limits(tuning.promise)
     target = limits.inside / tuning.leeway
-    scouts = _scouts(look, quality)
+    scouts = _scouts(seen, look.allowed, quality)
     search = Search(scouts.sample, tuning, scouts.costs)
     rough = search.towards(scouts.limits(tuning.promise), _first(search, quality)).point
     search = search.on(seen)
     trial = search.within(limits, search.attempt(rough.scale, rough.contrast, rough.thrift))
     kept: list[Kept] = []
     if trial and trial.bits <= look.bits:
-        kept.append(_kept(_write(picture, trial), trial, trial.errors.of(tuning.promise)[0], target))
+        levels = trial.point.levels(picture.components)
+        data = progressive.write(picture.size, picture.planes, trial.point.tables(), levels)
+        kept.append(_kept(data, trial, trial.errors.of(tuning.promise)[0], target))
     if not kept or not _is_sure(trial, look, kept[-1].data):
         kept.append(_libjpeg(reference.libjpeg(picture.pixels, quality), quality, target))
     return min(kept, key=lambda file: len(file.data))
@@ -129,12 +135,12 @@ def _seen(picture: Picture, tuning: Tuning, seen: Sample, quality: int, strength
         coarse = reference.libjpeg(picture.pixels, floor_quality(quality, strength))
         floor = shown_errors(picture, reference.decode(coarse), tuning.promise)
         allowed[seen.blocks[~seen.region]] = floor[seen.blocks[~seen.region]]
-    whole = _Look.at(seen, allowed[seen.blocks], quality)
-    shown = whole.limits(tuning.promise)
-    look = _scouts(whole, quality)
+    shown = _limits(seen, allowed[seen.blocks], tuning.promise)
+    look = _scouts(seen, allowed[seen.blocks], quality)
     limits = look.limits(tuning.promise).times(_IMAGINED, 1.0)
     search = Search(look.sample, tuning, look.costs)
     trial = _first(search, quality)
+    writer = progressive.Writer(picture.size, picture.planes)
     kept: list[Kept] = []
     sure = False
     for number in range(_FILES):
@@ -142,7 +148,7 @@ def _seen(picture: Picture, tuning: Tuning, seen: Sample, quality: int, strength
         if best is None or best.bits > look.bits or (number and best is trial):
             break
         trial = best
-        data = _write(picture, trial)
+        data = writer.write(trial.point.tables(), trial.point.levels(picture.components))
         sure = _is_sure(trial, look, data)
         inside, outside = seen.means(shown_errors(picture, reference.decode(data), tuning.promise)[seen.blocks])
         if inside <= _TOLERANCE * shown.inside and outside <= _TOLERANCE * shown.outside:
@@ -159,23 +165,17 @@ def _first(search: Search, quality: int) -> Trial:
     return search.attempt(_FIRST_SCALE * libjpeg_scale(quality), _FIRST_CONTRAST)
 
 
-def _scouts(look: _Look, quality: int) -> _Look:
-    """Return a part of what is looked at, for a quicker search."""
-    chosen = look.sample.scouts(look.allowed)
-    if len(chosen) == len(look.sample.times):
-        return look
-    return _Look.at(look.sample.subset(chosen), look.allowed[look.sample.luma_of(chosen)], quality)
+def _scouts(sample: Sample, allowed: NDArray[np.float64], quality: int) -> _Look:
+    """Look at a part of a sample, for a quicker search."""
+    chosen = sample.scouts(allowed)
+    if len(chosen) == len(sample.times):
+        return _Look.at(sample, allowed, quality)
+    return _Look.at(sample.subset(chosen), allowed[sample.luma_of(chosen)], quality)
 
 
 def _is_sure(trial: Trial | None, look: _Look, data: bytes) -> bool:
     """Whether a file is taken to be smaller than any of libjpeg's levels."""
     return trial is not None and trial.bits <= _SURE * look.bits and len(data) > _SMALL
-
-
-def _write(picture: Picture, trial: Trial) -> bytes:
-    """Write the file of a point."""
-    levels = trial.point.levels(picture.components)
-    return progressive.write(picture.size, picture.planes, trial.point.tables(), levels)
 
 
 def _kept(data: bytes, trial: Trial, error: float, target: float) -> Kept:

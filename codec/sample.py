@@ -190,7 +190,10 @@ def sample(picture: Picture) -> Sample:
     measured = luma_of_mcus(picture.pixels, row, column, factor)
     return Sample(
         blocks=blocks,
-        components=tuple(part.subset(mcu if part.number else blocks) for part in picture.components),
+        components=tuple(
+            part if part.number and len(mcu) == len(inside) else part.subset(mcu if part.number else blocks)
+            for part in picture.components
+        ),
         luma=measured,
         masking=masking(measured),
         region=(whole & interesting)[rows, columns],

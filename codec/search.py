@@ -43,7 +43,7 @@ _ADJACENT: Final = 1.03
 _HIGHEST_THRIFT: Final = np.log(8)
 """Ratio of a scale that is too coarse to one within the limits between which no other is tried. What is left over there
 is all given to λ: the next tables may be too coarse by far, as with a source that was a JPEG."""
-_WORTH: Final = 0.995
+_WORTH: Final = 0.992
 """Share of the bits of the best point that an attempt must be expected to need at the most."""
 _FARTHEST: Final = np.log(2)
 """Most change of a logarithm at once."""
