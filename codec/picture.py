@@ -44,14 +44,15 @@ def prepare(pixels: NDArray[np.uint8], importance: NDArray[np.floating[Any]] | N
     planes = to_planes(pixels)
     grids = [
         grid_importance(importance, (plane.rows, plane.columns), MCU if number else BLOCK, pixels.shape[:2])
-        for number, plane in enumerate(planes)
+        for number, plane in enumerate(planes[:2])
     ]
     highest = float(grids[0].max())
     hidden = masking(planes[0].coefficients)
-    hiding = [hidden, *[_of_mcus(hidden, planes[0], plane) for plane in planes[1:]]]
+    hiding = [hidden, *[_of_mcus(hidden, planes[0], plane) for plane in planes[1:2]]]
+    weight = [weights(grid, highest, strength) for grid in grids]
     components = tuple(
-        Component(number, plane.coefficients, hiding[number], weights(grid, highest, strength))
-        for number, (plane, grid) in enumerate(zip(planes, grids, strict=True))
+        Component(number, plane.coefficients, hiding[min(number, 1)], weight[min(number, 1)])
+        for number, plane in enumerate(planes)
     )
     return Picture(pixels, planes, components, grids[0] >= INTERESTING * highest)
 
