@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -25,6 +25,9 @@ from config.memory import memory_for_pictures
 from config.queues import QUEUES, QueueName
 from config.recipes import Recipe, Route
 from config.redis_url import RedisUrl
+
+SHARED_PORT: Final = 9464
+"""Of metrics, in our images: every process of a container has it in its environment, and one alone can listen there."""
 
 Positive = Annotated[int, Field(gt=0)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
@@ -126,6 +129,9 @@ class WorkerSettings(_Section):
     queues: Annotated[tuple[QueueName, ...], Field(min_length=1)] = QUEUES
     """Where jobs are taken from; one that stands before another is emptied first."""
     max_retries: Annotated[int, Field(ge=0)] = 8
+    drain_s: Annotated[float, Field(ge=0)] = 25
+    """How long a worker that is told to stop goes on with what it has begun; what is not finished then goes back to its
+    queue. Below the grace period after which it would be killed: 30 s where Kubernetes is told nothing else."""
 
 
 class MetricsSettings(_Section):
@@ -143,7 +149,8 @@ class PrometheusSettings(_Section):
     host: str = "127.0.0.1"
     """An IP address of this machine, or its name. The metrics are no secret, and tell nothing of keys or contents."""
     port: Annotated[int, Field(ge=0, le=65_535)] | None = None
-    """None: nothing is served; 0: one that is free, which the log names."""
+    """None: nothing is served; 0: one that is free, which the log names. Any other must be free, but for `SHARED_PORT`:
+    whoever finds that taken does without."""
 
 
 class TracingSettings(_Section):

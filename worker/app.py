@@ -57,6 +57,8 @@ def make_worker(node: Node) -> Celery:
     @app.task(name=TASK_NAME, bind=True, max_retries=None)  # type: ignore[untyped-decorator]  # celery has no types
     def compress(task: Task, **fields: Any) -> None:
         try:
+            if node.drain.begun:
+                raise Reject("the worker takes no more", requeue=True)
             with node.heartbeat.message(task.request.properties.get("delivery_tag")):
                 _guard(task, fields, node)
         except (redis.RedisError, OperationalError) as error:

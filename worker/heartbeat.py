@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import redis
 import structlog
@@ -14,7 +14,7 @@ from config.deaths import begun_key
 from worker.claim import claim_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from redis import Redis
 
@@ -59,7 +59,8 @@ class Heartbeat:
         self._renew = client.register_script(_RENEW)
         self._end = client.register_script(_END)
         self._lock = threading.Lock()
-        self._claims: set[Claim] = set()
+        self._claims: dict[Claim, Mapping[str, Any]] = {}
+        self._given_back = False
         self._ended: set[Claim] = set()
         self._messages: set[str] = set()
         self._stopped = threading.Event()
@@ -68,14 +69,26 @@ class Heartbeat:
 
     @contextmanager
     def keeping(self, claim: Claim) -> Iterator[None]:
-        """Renew a claim until the attempt ends, and give it back then, however long Redis is away."""
+        """Renew a claim until the attempt ends, and give it back then, however long Redis is away.
+
+        Once all have been given back, no attempt ends any more: what it would do next, others do.
+        """
         with self._lock:
-            self._claims.add(claim)
+            too_late = self._given_back
+            if not too_late:
+                self._claims[claim] = structlog.contextvars.get_contextvars()
+        if too_late:
+            with suppress(redis.RedisError):
+                self._give_back([claim])
+            _wait_for_the_end()
         try:
             yield
         finally:
             with self._lock:
-                self._claims.discard(claim)
+                too_late = self._given_back
+                self._claims.pop(claim, None)
+            if too_late:
+                _wait_for_the_end()
             try:
                 self._give_back([claim])
             except redis.RedisError as error:
@@ -96,6 +109,29 @@ class Heartbeat:
         finally:
             with self._lock:
                 self._messages.discard(tag)
+
+    @property
+    def has_messages(self) -> bool:
+        """Whether tasks are in hand."""
+        return bool(self._messages)
+
+    def give_back(self) -> list[Mapping[str, Any]]:
+        """Give back every claim in the middle of its attempt, for good: these attempts publish nothing, and never end.
+
+        Returns:
+            What the log says of each of the attempts.
+        """
+        with self._lock:
+            self._given_back = True
+            attempts = dict(self._claims)
+            claims = [*attempts, *self._ended]
+        for claim in attempts:
+            claim.lost()
+        try:
+            self._give_back(claims)
+        except redis.RedisError as error:
+            _log.warning("claims not released", reason=str(error))
+        return list(attempts.values())
 
     def beat(self) -> None:
         """Renew everything once.
@@ -150,3 +186,9 @@ class Heartbeat:
                 keys = [claim_key(self._prefix, claim.identity), begun_key(self._prefix, claim.identity)]
                 self._end(keys=keys, args=[claim.token, int(claim.settled)], client=together)
             together.execute()
+
+
+def _wait_for_the_end() -> NoReturn:
+    """Stand still until the process is gone."""
+    while True:
+        threading.Event().wait()

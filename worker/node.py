@@ -13,6 +13,7 @@ from config.tracing import Tracing
 from storage import Stores
 from worker.claim import Claims
 from worker.company import Company
+from worker.drain import Drain
 from worker.heartbeat import Heartbeat
 from worker.tools import Tools
 
@@ -33,6 +34,7 @@ class Node:
     counters: RunCounters
     heartbeat: Heartbeat
     claims: Claims
+    drain: Drain
     telemetry: WorkerTelemetry
     tracing: Tracing
 
@@ -62,6 +64,7 @@ class Node:
             counters=RunCounters(client, broker.key_prefix),
             heartbeat=heartbeat,
             claims=Claims(client, broker.key_prefix, heartbeat, Company()),
+            drain=Drain(heartbeat, settings.worker.drain_s),
             telemetry=telemetry,
             tracing=tracing,
         )
@@ -77,8 +80,9 @@ class Node:
         return self.tools.maps.model.sha256
 
     def close(self) -> None:
-        """Finish the maps that wait, and close the connections."""
-        self.tools.close()
+        """Finish the maps that wait, unless their jobs were given back, and close the connections."""
+        if not self.drain.gave_back:
+            self.tools.close()
         self.heartbeat.close()
         self.telemetry.close()
         self.tracing.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import threading
@@ -15,6 +16,7 @@ from prometheus_client import make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from config.errors import ConfigurationError
+from config.settings import SHARED_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,21 +38,19 @@ _log = structlog.get_logger(__name__)
 def served(telemetry: Telemetry, settings: PrometheusSettings) -> Iterator[int | None]:
     """Serve the metrics and the health of this process while the block runs, where a port is set.
 
+    A command that somebody runs in a container beside its main process has that one's port as its setting. It does its
+    work without metrics, and says so; a port that was chosen for one process alone has to be free.
+
     Yields:
-        The port; None: none is set, and nothing listens.
+        The port; None: nothing listens, for none is set, or the containers' own is another process'.
 
     Raises:
         ConfigurationError: The address is taken, or none of this machine.
     """
-    if settings.port is None:
+    server = None if settings.port is None else _listening(settings.host, settings.port)
+    if server is None:
         yield None
         return
-    try:
-        server = _server(settings.host, settings.port)
-    except OSError as error:
-        raise ConfigurationError(
-            f"prometheus.host {settings.host}, prometheus.port {settings.port}: cannot listen there: {error}"
-        ) from error
     server.set_app(_Application(telemetry))
     thread = threading.Thread(target=server.serve_forever, name="prometheus", daemon=True)
     thread.start()
@@ -85,6 +85,23 @@ class _Application:
 def _answer(start_response: StartResponse, status: str, document: dict[str, object]) -> list[bytes]:
     start_response(status, [("Content-Type", "application/json")])
     return [json.dumps(document).encode()]
+
+
+def _listening(host: str, port: int) -> ThreadingWSGIServer | None:
+    """Listen; None: another process of the container does so already.
+
+    Raises:
+        ConfigurationError: The address is taken, or none of this machine.
+    """
+    try:
+        return _server(host, port)
+    except OSError as error:
+        if port == SHARED_PORT and error.errno == errno.EADDRINUSE:
+            _log.warning("no metrics of this process", host=host, port=port, reason=str(error))
+            return None
+        raise ConfigurationError(
+            f"prometheus.host {host}, prometheus.port {port}: cannot listen there: {error}"
+        ) from error
 
 
 def _server(host: str, port: int) -> ThreadingWSGIServer:

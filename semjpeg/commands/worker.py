@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
-from typing import Final
+from typing import Any, Final
 
 import click
 import structlog
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_ready
 
 from config.errors import SemjpegError
 from config.logs import configure_logging
@@ -40,7 +41,8 @@ And threads of our own keep the cores busy, so that libraries should start none.
     "  [default: live,bulk]",
 )
 def command(threads: int | None, queues: str | None) -> None:
-    """Do the jobs of the queues until SIGTERM, which lets the running ones finish.
+    """Do the jobs of the queues until SIGTERM, which lets the running ones finish; those that are not finished after
+    worker.drain_s, or at a second SIGTERM, go back to their queues.
 
     Start one for each GPU, with CUDA_VISIBLE_DEVICES naming it, or one for each machine without.
     """
@@ -53,6 +55,11 @@ def command(threads: int | None, queues: str | None) -> None:
     from worker.node import Node
 
     node = Node.start(settings)
+
+    def watch_signals(sender: Any, **_: object) -> None:
+        node.drain.watch(sender)
+
+    worker_ready.connect(watch_signals)
     try:
         with served(node.telemetry, settings.prometheus):
             _log.info("ready", **_numbers(settings), model=node.model_hash[:12])
@@ -69,6 +76,10 @@ def command(threads: int | None, queues: str | None) -> None:
             worker.start()
     finally:
         node.close()
+        if node.drain.gave_back:
+            # the interpreter would wait for the threads that compute what is others' by now
+            logging.shutdown()
+            os._exit(os.EX_OK)
     if worker.exitcode:
         raise SemjpegError("the worker has ended by an error; the log says which")
 

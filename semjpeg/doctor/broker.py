@@ -17,6 +17,7 @@ from config.redis_url import uses_tls
 from semjpeg.doctor.clock import compared
 from semjpeg.doctor.context import TIMEOUT_S
 from semjpeg.doctor.finding import BrokenOffError, Finding
+from semjpeg.doctor.reaching import to_reach
 from semjpeg.doctor.rights import look_at_rights
 
 if TYPE_CHECKING:
@@ -67,23 +68,28 @@ def reached(client: redis.Redis, url: str, setting: str) -> str:
     try:
         client.ping()
     except redis.AuthenticationError as error:
-        mend = f"Put the right user and password into {setting}: redis://user:password@host:port/db."
+        mend = (
+            f"Put the right user and password into {setting}: redis://user:password@host:port/db, special characters "
+            "as %XX; the server shows its users to an administrator by ACL LIST."
+        )
         raise BrokenOffError(Finding.failed("connection", f"{address} refuses the login: {error}", mend)) from error
     except NoPermissionError as error:
         mend = "Let the user run PING: ACL SETUSER … +ping (deploy/redis/users.acl has all that is needed)."
         raise BrokenOffError(Finding.failed("connection", f"{address}: {error}", mend)) from error
+    except redis.ResponseError as error:
+        mend = f"Correct the number of the database, the last part of {setting}, or mend what the server complains of."
+        raise BrokenOffError(Finding.failed("connection", f"{address} refuses: {error}", mend)) from error
     except (redis.RedisError, OSError) as error:
-        finding = Finding.failed(
-            "connection", f"{address} does not answer: {error}", _way_back(error, setting, address)
-        )
-        raise BrokenOffError(finding) from error
+        mend = to_reach(parts.hostname or "", setting) or _way_back(error, url, setting, address)
+        raise BrokenOffError(Finding.failed("connection", f"{address} does not answer: {error}", mend)) from error
     return f"{address} answers and takes the login"
 
 
-def _way_back(error: Exception, setting: str, address: str) -> str:
+def _way_back(error: Exception, url: str, setting: str, address: str) -> str:
     if isinstance(error.__cause__ or error.__context__, ssl.SSLError) or "CERTIFICATE" in str(error):
         return f"Name the authority of the server's certificate in {setting}: rediss://…?ssl_ca_certs=FILE."
-    return f"Start the broker, set {setting} to where it is, and see that no firewall closes {address}."
+    scheme = "redis:// if it speaks no TLS" if uses_tls(url) else "rediss:// if it speaks TLS alone"
+    return f"Start the broker, set {setting} to where it is ({scheme}), and see that no firewall closes {address}."
 
 
 def encryption(url: str) -> Finding:

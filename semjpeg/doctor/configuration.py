@@ -22,7 +22,10 @@ def look_at_settings(context: Context) -> Iterator[Finding]:
     try:
         settings = context.settings
     except ConfigurationError as error:
-        mend = "Correct the file or the variable that the message names; docs/operating.md lists all settings."
+        mend = (
+            "Correct what the message names: s3.region, say, is the variable SEMJPEG_S3__REGION, or `region` in the "
+            "table [s3] of the file; docs/operating.md lists all settings."
+        )
         raise BrokenOffError(Finding.failed("read", str(error), mend)) from error
     named = os.environ.get("SEMJPEG_CONFIG")
     file = Path(named or "semjpeg.toml")

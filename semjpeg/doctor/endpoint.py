@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError, SSLError
+from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound, SSLError
 
 from config.errors import ConfigurationError
 from semjpeg.doctor.broker import is_loopback
 from semjpeg.doctor.clock import compared
 from semjpeg.doctor.finding import BrokenOffError, Finding
 from semjpeg.doctor.mending import of_refusal
+from semjpeg.doctor.reaching import to_reach
 from storage.s3 import make_client
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ def _credentials(context: Context) -> Finding:
         if found is None:
             raise BrokenOffError(Finding.failed("credentials", "boto3 finds none", mend))
         frozen = found.get_frozen_credentials()
+    except ProfileNotFound as error:
+        mend = "Set AWS_PROFILE to a profile that ~/.aws/config or ~/.aws/credentials has, or unset it."
+        raise BrokenOffError(Finding.failed("credentials", str(error), mend)) from error
     except BotoCoreError as error:
         raise BrokenOffError(Finding.failed("credentials", str(error), mend)) from error
     for secret in (frozen.access_key, frozen.secret_key, frozen.token):
@@ -89,10 +93,22 @@ def _asked(context: Context, address: str) -> tuple[ClientError | None, dict[str
         meta: Any = error.response.get("ResponseMetadata", {})
         return error, meta.get("HTTPHeaders", {})
     except (BotoCoreError, ConfigurationError, OSError) as error:
-        mend = (
-            "Set AWS_CA_BUNDLE to the file with the authority of the store's certificate."
-            if isinstance(error, SSLError)
-            else "Start the store, set SEMJPEG_S3__ENDPOINT_URL to where it is, and see that no firewall is in between."
-        )
+        mend = _way_back(error, context.settings.s3.endpoint_url)
         raise BrokenOffError(Finding.failed("address", f"{address} does not answer: {error}", mend)) from error
     return None, answer["ResponseMetadata"]["HTTPHeaders"]
+
+
+def _way_back(error: Exception, endpoint: str | None) -> str:
+    if isinstance(error, SSLError):
+        return (
+            "Set AWS_CA_BUNDLE to the file with the authority of the store's certificate; write http:// in "
+            "SEMJPEG_S3__ENDPOINT_URL if the store speaks no TLS."
+        )
+    if endpoint is None:
+        return "Set SEMJPEG_S3__ENDPOINT_URL if the store is not AWS; else see that AWS can be reached from here."
+    if isinstance(error, ConfigurationError):
+        return "Write SEMJPEG_S3__ENDPOINT_URL as http://host:port or https://host:port, with no bucket in it."
+    return to_reach(urlsplit(endpoint).hostname or "", "SEMJPEG_S3__ENDPOINT_URL") or (
+        "Start the store, set SEMJPEG_S3__ENDPOINT_URL to where it is (https:// if it speaks TLS, else http://), and "
+        "see that no firewall is in between."
+    )

@@ -51,7 +51,10 @@ def _queue(context: Context, url: str) -> Finding:
         )
         return Finding.failed("SQS", str(error), mend)
     except (BotoCoreError, ValueError, OSError) as error:
-        mend = "Correct SEMJPEG_SQS__QUEUE_URL, SEMJPEG_SQS__ENDPOINT_URL and SEMJPEG_S3__REGION."
+        mend = (
+            "Correct SEMJPEG_SQS__QUEUE_URL, SEMJPEG_SQS__ENDPOINT_URL and SEMJPEG_S3__REGION, and see that the "
+            "queue's server runs and can be reached from here."
+        )
         return Finding.failed("SQS", str(error), mend)
     waiting, taken = (found.get(f"ApproximateNumberOfMessages{kind}", "?") for kind in ("", "NotVisible"))
     kept_days = int(found.get("MessageRetentionPeriod", 0)) / 86400

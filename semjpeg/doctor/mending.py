@@ -20,7 +20,6 @@ _BY_CODE: Final = {
     "ExpiredToken": "Fetch new temporary credentials.",
     "InvalidToken": "Fetch new temporary credentials, or unset AWS_SESSION_TOKEN.",
     "RequestTimeTooSkewed": "Have this machine's clock set by NTP: timedatectl set-ntp true.",
-    "NoSuchBucket": "Create the bucket, or correct its name.",
 }
 _STORAGE_ROOT: Final = "Set SEMJPEG_STORAGE__LOCAL_ROOT to a folder that this one lies in, and let this user use it."
 
@@ -57,11 +56,21 @@ def of_place(error: SemjpegError, right: str, place: Place, context: Context) ->
             return "Set SEMJPEG_S3__ADDRESSING_STYLE=path: in that way the bucket answers."
     if s3.checksums == "when_supported" and right == "s3:PutObject" and isinstance(error, ConfigurationError):
         return "Set SEMJPEG_S3__CHECKSUMS=when_required: many stores reject the checksums that are sent now."
-    if isinstance(error.__cause__, ClientError):
-        return of_refusal(error.__cause__, right, str(place))
-    if isinstance(error, ObjectMissingError):
-        return _BY_CODE["NoSuchBucket"]
+    refusal = error.__cause__ if isinstance(error.__cause__, ClientError) else None
+    if _is_missing(refusal) if refusal else isinstance(error, ObjectMissingError):
+        at = f" --endpoint-url {s3.endpoint_url}" if s3.endpoint_url else ""
+        return (
+            f"Create the bucket: aws s3 mb s3://{place.bucket}{at}; or correct its name in the command or the route, "
+            "or SEMJPEG_S3__ENDPOINT_URL if it is in another store."
+        )
+    if refusal:
+        return of_refusal(refusal, right, str(place))
     return "See that the store works and can be reached from here, and look again."
+
+
+def _is_missing(refusal: ClientError) -> bool:
+    answer: Any = refusal.response
+    return bool(answer.get("Error", {}).get("Code") == "NoSuchBucket")
 
 
 def _lists(s3: S3Settings, bucket: str) -> bool:

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import select
+import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from base64 import b64decode
 from collections import defaultdict
@@ -18,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import boto3
@@ -162,6 +168,59 @@ class Desk:
             list(pool.map(lambda name: s3.put(name, b"x", content_type="image/png"), names))
 
 
+class Gate(socketserver.ThreadingTCPServer):
+    """A way to the S3 server on which requests can be held up."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, target: str) -> None:
+        address = urlsplit(target)
+        self.target = (address.hostname, address.port)
+        self.held = b""
+        """Requests that begin so wait."""
+        self.drops = False
+        """Their lines are cut when the gate is opened."""
+        self.delay_s = 0.0
+        """Each request waits up to so long."""
+        self.arrived = threading.Event()
+        self.opened = threading.Event()
+        super().__init__(("127.0.0.1", 0), Forward)
+        self.endpoint = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def hold(self, beginning: str) -> None:
+        self.arrived.clear()
+        self.opened.clear()
+        self.held = beginning.encode()
+
+    def open(self) -> None:
+        self.held = b""
+        self.opened.set()
+
+    def handle_error(self, request, client_address):
+        """A client that was killed says nothing."""
+
+
+class Forward(socketserver.BaseRequestHandler):
+    def handle(self):
+        gate = self.server
+        with socket.create_connection(gate.target) as server:
+            ends = {self.request: server, server: self.request}
+            while True:
+                for ready in select.select(list(ends), [], [], 1)[0]:
+                    received = ready.recv(65536)
+                    if not received:
+                        return
+                    if ready is self.request and gate.held and received.startswith(gate.held):
+                        gate.arrived.set()
+                        gate.opened.wait(PATIENCE_S)
+                        if gate.drops:
+                            return
+                    if ready is self.request and gate.delay_s:
+                        time.sleep(random.uniform(0, gate.delay_s))  # noqa: S311 - guards nothing
+                    ends[ready].sendall(received)
+
+
 def start_ceph(processes: Processes, folder: Path) -> dict:
     """Start a cluster; return its endpoint and the keys of its users."""
     processes.start("ceph", sys.executable, str(CEPH / "cluster.py"), str(folder))
@@ -200,6 +259,15 @@ def bucket(servers: Servers) -> str:
     name = f"bucket-{uuid4().hex}"
     servers.client("s3").create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture
+def gate(servers) -> Iterator[Gate]:
+    with Gate(servers.endpoint) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.opened.set()
+        server.shutdown()
 
 
 @pytest.fixture

@@ -209,6 +209,43 @@ def test_a_claim_is_given_back_once_the_broker_answers_again(claims, servers):
     assert servers.redis().keys(f"{prefix}*") == []
 
 
+def test_what_a_process_gives_back_is_anothers_at_once_and_its_own_no_more(claims, servers):
+    """As when a worker ends while its threads still compute; these stay, so they must be daemons."""
+    first, second = claims(), claims()
+    begun, go_on, ended, refused = threading.Event(), threading.Event(), threading.Event(), threading.Event()
+
+    def compute() -> None:
+        try:
+            with first.hold("job") as claim:
+                begun.set()
+                go_on.wait(PATIENCE_S)
+                try:
+                    claim.check()
+                except JobInFlightError:
+                    refused.set()
+                    raise
+        finally:
+            ended.set()
+
+    def come_late() -> None:
+        with first.hold("late"):
+            ended.set()
+
+    threading.Thread(target=compute, daemon=True).start()
+    assert begun.wait(PATIENCE_S)
+    assert len(claims.beating[0].give_back()) == 1
+    assert servers.redis().keys(f"{claims.prefix}*") == []
+    with second.hold("job") as claim:
+        claims.beating[0].beat()
+        go_on.set()
+        assert refused.wait(PATIENCE_S)
+        claims.beating[1].beat()
+        claim.check()
+    threading.Thread(target=come_late, daemon=True).start()
+    assert not ended.wait(1)
+    assert servers.redis().keys(f"{claims.prefix}*") == []
+
+
 def test_a_broker_that_is_away_is_retryable(claims):
     claims()
     nobody = redis.Redis(port=1, socket_connect_timeout=0.2)

@@ -144,6 +144,30 @@ def test_a_broker_that_is_away_hides_nothing_else(look, environment, photos):
     assert found["source", "GET"].status is Status.OK
 
 
+@pytest.mark.parametrize(
+    ("url", "mend"),
+    [
+        (f"redis://127.0.0.1:{CLOSED_PORT}/0", "rediss:// if it speaks TLS alone"),
+        (f"rediss://127.0.0.1:{CLOSED_PORT}/0", "redis:// if it speaks no TLS"),
+        ("redis://no-such-host.invalid/0", "knows no 'no-such-host.invalid'"),
+    ],
+)
+def test_a_broker_that_is_not_where_the_settings_say(look, environment, url, mend):
+    environment(BROKER__URL=url)
+    found = look("broker")["broker", "connection"]
+    assert found.status is Status.FAILED
+    assert mend in found.mend
+    assert "SEMJPEG_BROKER__URL" in found.mend
+
+
+def test_a_database_that_the_broker_does_not_have(servers, look, environment):
+    environment(BROKER__URL=servers.broker_url.rpartition("/")[0] + "/99")
+    found = look("broker")["broker", "connection"]
+    assert found.status is Status.FAILED
+    assert "out of range" in found.message
+    assert "number of the database" in found.mend
+
+
 def test_a_wrong_password_is_told_apart(servers, look, environment):
     environment(BROKER__URL=f"redis://:{SECRET}@{servers.broker_url.rpartition('@')[2]}")
     found = look("broker")["broker", "connection"]

@@ -5,16 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
-import select
 import signal
-import socket
-import socketserver
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import numpy as np
@@ -40,68 +35,6 @@ THREADS = 3
 BAD = -1
 FAILURE = "out/.semjpeg/failed/cat.png.json"
 chance = np.random.default_rng()
-
-
-class Gate(socketserver.ThreadingTCPServer):
-    """A way to the S3 server on which requests can be held up."""
-
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def __init__(self, target: str) -> None:
-        address = urlsplit(target)
-        self.target = (address.hostname, address.port)
-        self.held = b""
-        """Requests that begin so wait."""
-        self.drops = False
-        """Their lines are cut when the gate is opened."""
-        self.delay_s = 0.0
-        """Each request waits up to so long."""
-        self.arrived = threading.Event()
-        self.opened = threading.Event()
-        super().__init__(("127.0.0.1", 0), Forward)
-        self.endpoint = f"http://127.0.0.1:{self.server_address[1]}"
-
-    def hold(self, beginning: str) -> None:
-        self.arrived.clear()
-        self.opened.clear()
-        self.held = beginning.encode()
-
-    def open(self) -> None:
-        self.held = b""
-        self.opened.set()
-
-    def handle_error(self, request, client_address):
-        """A client that was killed says nothing."""
-
-
-class Forward(socketserver.BaseRequestHandler):
-    def handle(self):
-        gate = self.server
-        with socket.create_connection(gate.target) as server:
-            ends = {self.request: server, server: self.request}
-            while True:
-                for ready in select.select(list(ends), [], [], 1)[0]:
-                    received = ready.recv(65536)
-                    if not received:
-                        return
-                    if ready is self.request and gate.held and received.startswith(gate.held):
-                        gate.arrived.set()
-                        gate.opened.wait(PATIENCE_S)
-                        if gate.drops:
-                            return
-                    if ready is self.request and gate.delay_s:
-                        time.sleep(chance.uniform(0, gate.delay_s))
-                    ends[ready].sendall(received)
-
-
-@pytest.fixture
-def gate(servers) -> Iterator[Gate]:
-    with Gate(servers.endpoint) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.opened.set()
-        server.shutdown()
 
 
 @pytest.fixture
@@ -148,7 +81,7 @@ class System:
     servers: object
     settings: object
     bucket: str
-    gate: Gate
+    gate: object
     start: Callable[[str], object]
 
     def __post_init__(self):

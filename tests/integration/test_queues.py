@@ -113,6 +113,7 @@ def test_what_is_tried_again_stays_in_its_queue(desk, monkeypatch, queue, error)
     node = SimpleNamespace(
         settings=desk.settings,
         heartbeat=SimpleNamespace(lease_s=1, message=lambda _tag: nullcontext()),
+        drain=SimpleNamespace(begun=False),
         telemetry=WorkerTelemetry(desk.settings, "model"),
         tracing=Tracing(desk.settings.tracing),
         model_hash="model",

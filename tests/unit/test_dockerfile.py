@@ -17,7 +17,7 @@ from urllib.error import HTTPError
 import pytest
 from packaging.requirements import Requirement
 
-from config.settings import Settings
+from config.settings import SHARED_PORT, Settings
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "deploy/Dockerfile").read_text()
@@ -163,7 +163,7 @@ def test_the_environment_of_an_image_is_made_of_settings(monkeypatch, tmp_path, 
     for name, value in ours.items():
         monkeypatch.setenv(name, value)
     prometheus = Settings.load().prometheus
-    assert (prometheus.host, prometheus.port) == ("0.0.0.0", 9464)  # noqa: S104 - inside of a container
+    assert (prometheus.host, prometheus.port) == ("0.0.0.0", SHARED_PORT)  # noqa: S104 - inside of a container
     assert str(prometheus.port) in [text for word, text in all_of(target) if word == "EXPOSE"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import jsonschema
@@ -168,6 +169,44 @@ def test_it_fits_what_keda_knows(document):
     jsonschema.validate(document, whole)
 
 
+@pytest.mark.parametrize("document", [*ALL.values(), *SECRETS.values()])
+def test_a_misspelt_field_would_be_noticed(document):
+    within = next(key for key in ("spec", "metadata") if key in document)
+    field = [*document[within]][-1]
+    misspelt = document | {within: {(name + "x" if name == field else name): v for name, v in document[within].items()}}
+    with pytest.raises((jsonschema.ValidationError, kubernetes_validate.ValidationError)):
+        (test_it_fits_what_keda_knows if document["kind"] in KEDA else test_it_fits_the_schema_of_the_api)(misspelt)
+
+
+LABELS_AND_SUCH = {
+    "app.kubernetes.io/name",
+    "app.kubernetes.io/component",
+    "k8s-app",
+    "kubernetes.io/metadata.name",
+    "nvidia.com/gpu.present",
+    "pod-security.kubernetes.io/enforce",
+    "prometheus.io/scrape",
+    "prometheus.io/port",
+}
+AMOUNTS = {"cpu", "memory", "ephemeral-storage", "storage", "nvidia.com/gpu"}
+
+
+def keys_of(value, *names):
+    """The keys of all maps of these names, however deep: to the schemas any key is right there."""
+    if isinstance(value, list):
+        return {key for each in value for key in keys_of(each, *names)}
+    if not isinstance(value, dict):
+        return set()
+    deeper = {key for each in value.values() for key in keys_of(each, *names)}
+    return deeper | {key for name in names if isinstance(value.get(name), dict) for key in value[name]}
+
+
+@pytest.mark.parametrize("document", ALL.values())
+def test_a_name_that_no_schema_knows_is_one_of_ours(document):
+    assert keys_of(document, "labels", "annotations", "matchLabels", "nodeSelector") <= LABELS_AND_SUCH
+    assert keys_of(document, "requests", "limits") <= AMOUNTS
+
+
 # ---- against itself ----
 
 
@@ -272,7 +311,38 @@ def test_a_worker_talks_to_broker_store_and_names_alone():
         for peers, ports in out[workload]:
             assert peers
             assert ports <= {53, 443, 6379}
-            assert 443 not in ports or peers == [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}}]
+            assert 443 not in ports or {peer["ipBlock"]["cidr"] for peer in peers} == {"0.0.0.0/0", "::/0"}
+
+
+BLOCKS = [
+    [peer["ipBlock"] for peer in rule.get(peers, []) if "ipBlock" in peer]
+    for (kind, _), d in ALL.items()
+    if kind == "NetworkPolicy"
+    for direction, peers in (("ingress", "from"), ("egress", "to"))
+    for rule in d["spec"].get(direction, [])
+]
+
+
+@pytest.mark.parametrize("blocks", [blocks for blocks in BLOCKS if blocks])
+def test_what_is_allowed_over_ipv4_is_allowed_over_ipv6(blocks):
+    assert {ip_network(block["cidr"]).version for block in blocks} == {4, 6}
+    for block in blocks:
+        whole, less = ip_network(block["cidr"]), [ip_network(cidr) for cidr in block.get("except", [])]
+        assert all(part.version == whole.version and part != whole and part.subnet_of(whole) for part in less)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["169.254.169.254", "169.254.170.2", "fe80::a9fe:a9fe", "fd00:ec2::254", "fd20:ce::254", "fd00:c1::a9fe:a9fe"],
+)
+def test_no_pod_reaches_the_credentials_of_its_node(address):
+    wanted, open_to = ip_address(address), []
+    for peers, ports in rules(["base"], "Egress")["worker"]:
+        for block in [peer["ipBlock"] for peer in peers if "ipBlock" in peer]:
+            less = [ip_network(cidr) for cidr in block.get("except", [])]
+            if wanted in ip_network(block["cidr"]) and not any(wanted in part for part in less):
+                open_to.append(ports)
+    assert open_to in ([], [{6379}])  # clouds answer at ports 80 and 443
 
 
 def test_only_the_monitoring_may_ask_a_worker():

@@ -129,9 +129,9 @@ def test_each_part_has_a_user_of_its_own_at_the_broker(secret):
 
 
 @pytest.mark.parametrize("name", WORKERS)
-def test_a_worker_may_finish_what_it_has_begun(name):
+def test_a_worker_may_drain_before_it_is_killed(name):
     deadline_s = Settings().limits.deadline_s
-    assert pod(name)["terminationGracePeriodSeconds"] >= deadline_s + 60
+    assert pod(name)["terminationGracePeriodSeconds"] >= Settings().worker.drain_s + 15
     scaled = ALL["ScaledObject", name]["spec"]
     down = scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
     assert down["stabilizationWindowSeconds"] > deadline_s
@@ -145,7 +145,7 @@ def test_a_worker_is_not_restarted_while_it_starts_or_for_one_missed_answer(name
     start, live = container(name)["startupProbe"], container(name)["livenessProbe"]
     assert start["periodSeconds"] * start["failureThreshold"] >= 180
     assert live["failureThreshold"] > 1
-    assert live["terminationGracePeriodSeconds"] < pod(name)["terminationGracePeriodSeconds"]
+    assert "terminationGracePeriodSeconds" not in live  # what is stuck is given back, as on every other end
 
 
 # ---- what workers have ----

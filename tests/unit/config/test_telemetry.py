@@ -12,9 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
 from config.errors import ConfigurationError, NotAnImageError, StorageUnavailableError
-from config.settings import PrometheusSettings, Settings
+from config.settings import SHARED_PORT, PrometheusSettings, Settings
 from config.telemetry import ProducerTelemetry, Progress, WorkerTelemetry, served
 from config.telemetry.progress import SILENCE_S
 
@@ -232,5 +233,19 @@ def test_an_address_that_cannot_be_had_is_named(telemetry):
     with (
         pytest.raises(ConfigurationError, match=r"prometheus\.host 192\.0\.2\.1"),
         served(telemetry, PrometheusSettings(host="192.0.2.1", port=0)),
+    ):
+        pass
+
+
+def test_beside_the_main_process_of_a_container_one_does_without(telemetry):
+    here = "127.94.6.4"  # no other test and no server of this machine listens at this address
+    mine = PrometheusSettings(host=here, port=SHARED_PORT)
+    with socket.create_server((here, SHARED_PORT)), capture_logs() as logged, served(telemetry, mine) as port:
+        assert port is None
+    [line] = logged
+    assert (line["log_level"], line["event"], line["port"]) == ("warning", "no metrics of this process", SHARED_PORT)
+    with (
+        pytest.raises(ConfigurationError, match=rf"prometheus\.port {SHARED_PORT}: cannot listen"),
+        served(telemetry, PrometheusSettings(host="192.0.2.1", port=SHARED_PORT)),
     ):
         pass

@@ -31,7 +31,12 @@ def test_a_task_that_meets_no_broker_when_it_is_to_be_tried_again_is_given_back(
     telemetry = WorkerTelemetry(settings, "model")
     tracing = Tracing(settings.tracing)
     node = SimpleNamespace(
-        settings=settings, heartbeat=heartbeat, telemetry=telemetry, tracing=tracing, model_hash="model"
+        settings=settings,
+        heartbeat=heartbeat,
+        drain=SimpleNamespace(begun=False),
+        telemetry=telemetry,
+        tracing=tracing,
+        model_hash="model",
     )
     job = Job(run="x", bucket="b", key="k.png", etag="e", size=1, output="s3://o/", recipe=Recipe())
     task = make_worker(node).tasks[TASK_NAME]

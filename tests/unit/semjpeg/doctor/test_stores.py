@@ -153,5 +153,36 @@ def test_a_store_that_is_away(look, monkeypatch):
     monkeypatch.setenv("SEMJPEG_S3__ENDPOINT_URL", "http://127.0.0.1:1")
     found = look()
     assert found["store", "address"].status is Status.FAILED
-    assert "SEMJPEG_S3__ENDPOINT_URL" in found["store", "address"].mend
+    assert "Start the store, set SEMJPEG_S3__ENDPOINT_URL" in found["store", "address"].mend
     assert "and-its-secret" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "mend"),
+    [
+        ("http://no-such-host.invalid:7070", "knows no 'no-such-host.invalid'"),
+        ("127.0.0.1:7070", "http://host:port"),
+    ],
+)
+def test_an_address_that_is_none(look, monkeypatch, endpoint, mend):
+    monkeypatch.setenv("SEMJPEG_S3__ENDPOINT_URL", endpoint)
+    found = look()["store", "address"]
+    assert found.status is Status.FAILED
+    assert mend in found.mend
+    assert "SEMJPEG_S3__ENDPOINT_URL" in found.mend
+
+
+def test_a_profile_that_is_missing(look, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    found = look()["store", "credentials"]
+    assert found.status is Status.FAILED
+    assert "AWS_PROFILE" in found.mend
+    assert "AWS_ACCESS_KEY_ID" not in found.mend
+
+
+def test_a_bucket_that_is_missing_can_be_made_by_the_command_that_is_told(stub, look):
+    stub.refuse = lambda request: ("404 Not Found", "NoSuchBucket") if "/results" in request["PATH_INFO"] else None
+    found = look()
+    assert found["source", "GET"].status is Status.OK
+    assert found["output", "LIST"].status is Status.FAILED
+    assert f"aws s3 mb s3://results --endpoint-url {stub.endpoint};" in found["output", "LIST"].mend
