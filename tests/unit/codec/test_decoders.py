@@ -127,14 +127,14 @@ def test_every_decoder_opens_the_file_without_a_warning_and_shows_the_same(tmp_p
 @pytest.mark.parametrize("rate", [codec.Quality(30), codec.Quality(75), codec.Quality(97), codec.MatchJpeg(60)])
 def test_libjpeg_reads_back_the_levels_and_the_tables_that_were_chosen(tmp_path, pixels, rate, monkeypatch):
     written = {}
-    write = progressive.write
+    write = progressive.Writer.write
 
-    def record(size, planes, tables, levels):
-        data = write(size, planes, tables, levels)
+    def record(writer, tables, levels):
+        data = write(writer, tables, levels)
         written[data] = tables, levels
         return data
 
-    monkeypatch.setattr(progressive, "write", record)
+    monkeypatch.setattr(progressive.Writer, "write", record)
     encoded = codec.encode(pixels, np.linspace(0, 1, 12).reshape(3, 4), rate=rate)
     planes = transform.to_planes(pixels)
     if encoded.lagrangian == 0:
