@@ -132,7 +132,7 @@ def test_all_is_well_and_nothing_is_left_behind(servers, photos):
         assert found[what]["status"] == "ok", found[what]
     assert "shipped" in found["model", "weights"]["message"]
     assert keys_of(servers, photos) == []
-    assert keys_in(client) == before
+    assert set(keys_in(client)) <= set(before)  # of those that were there some may have run out meanwhile
 
 
 def test_a_broker_that_is_away_hides_nothing_else(look, environment, photos):
