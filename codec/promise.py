@@ -76,9 +76,8 @@ class _Look:
     bits: float
 
     @classmethod
-    def at(cls, sample: Sample, allowed: NDArray[np.float64], quality: int) -> _Look:
-        """Look at a sample."""
-        levels = libjpeg_levels(sample.components, quality)
+    def at(cls, sample: Sample, allowed: NDArray[np.float64], levels: tuple[NDArray[np.int16], ...]) -> _Look:
+        """Look at a sample, of which libjpeg's own levels at the quality asked for are known."""
         return cls(sample, allowed, *costs(levels, [sample.times_of(part.number) for part in sample.components]))
 
     def limits(self, measure: int) -> Limits:
@@ -104,12 +103,13 @@ def keep(picture: Picture, tuning: Tuning, quality: int, strength: float) -> Kep
 
 def _imagined(picture: Picture, tuning: Tuning, seen: Sample, quality: int, strength: float) -> Kept:
     """Keep the promise on what is imagined of a sample, which is searched roughly on a part of it first."""
-    allowed = tuning.leeway * seen.outcome(libjpeg_levels(seen.components, quality), libjpeg_tables(quality))
+    own = libjpeg_levels(seen.components, quality)
+    allowed = tuning.leeway * seen.outcome(own, libjpeg_tables(quality))
     if seen.rest.any():
         floor = floor_quality(quality, strength)
         coarse = seen.outcome(libjpeg_levels(seen.components, floor), libjpeg_tables(floor))
         allowed = np.where(seen.region[:, None], allowed, coarse)
-    look = _Look.at(seen, allowed[:, tuning.promise], quality)
+    look = _Look.at(seen, allowed[:, tuning.promise], own)
     limits = look.limits(tuning.promise)
     target = limits.inside / tuning.leeway
     scouts = _scouts(seen, look.allowed, quality)
@@ -168,9 +168,9 @@ def _first(search: Search, quality: int) -> Trial:
 def _scouts(sample: Sample, allowed: NDArray[np.float64], quality: int) -> _Look:
     """Look at a part of a sample, for a quicker search."""
     chosen = sample.scouts(allowed)
-    if len(chosen) == len(sample.times):
-        return _Look.at(sample, allowed, quality)
-    return _Look.at(sample.subset(chosen), allowed[sample.luma_of(chosen)], quality)
+    if len(chosen) < len(sample.times):
+        sample, allowed = sample.subset(chosen), allowed[sample.luma_of(chosen)]
+    return _Look.at(sample, allowed, libjpeg_levels(sample.components, quality))
 
 
 def _is_sure(trial: Trial | None, look: _Look, data: bytes) -> bool:
