@@ -114,6 +114,17 @@ class Servers:
         sqs = {"endpoint_url": self.queues, **sections.pop("sqs", {})}
         return Settings(**{**values, "sqs": sqs, **sections})  # type: ignore[arg-type]
 
+    def environment_of(self, settings: Settings) -> dict[str, str]:
+        """Return the environment of a program with the settings that `settings` has made."""
+        return {
+            **self.environment,
+            "SEMJPEG_BROKER__URL": self.broker_url,
+            "SEMJPEG_BROKER__KEY_PREFIX": settings.broker.key_prefix,
+            "SEMJPEG_S3__ENDPOINT_URL": self.endpoint,
+            "SEMJPEG_S3__REGION": REGION,
+            "SEMJPEG_S3__ADDRESSING_STYLE": "path",
+        }
+
     def client(self, service: str):
         endpoint = self.endpoint if service == "s3" else self.queues
         return boto3.client(service, endpoint_url=endpoint, region_name=REGION)
@@ -273,14 +284,7 @@ def gate(servers) -> Iterator[Gate]:
 @pytest.fixture
 def desk(servers: Servers, bucket: str) -> Desk:
     settings = servers.settings()
-    environment = {
-        **servers.environment,
-        "SEMJPEG_BROKER__URL": servers.broker_url,
-        "SEMJPEG_BROKER__KEY_PREFIX": settings.broker.key_prefix,
-        "SEMJPEG_S3__ENDPOINT_URL": servers.endpoint,
-        "SEMJPEG_S3__REGION": REGION,
-        "SEMJPEG_S3__ADDRESSING_STYLE": "path",
-    }
+    environment = servers.environment_of(settings)
     return Desk(settings, environment, bucket, servers.redis())
 
 

@@ -51,14 +51,7 @@ class Queue:
 @pytest.fixture
 def queue(servers, tmp_path) -> Iterator[Queue]:
     settings = servers.settings()
-    environment = {
-        **servers.environment,
-        "SEMJPEG_BROKER__URL": servers.broker_url,
-        "SEMJPEG_BROKER__KEY_PREFIX": settings.broker.key_prefix,
-        "SEMJPEG_S3__ENDPOINT_URL": servers.endpoint,
-        "SEMJPEG_S3__REGION": "us-east-1",
-        "SEMJPEG_S3__ADDRESSING_STYLE": "path",
-    }
+    environment = servers.environment_of(settings)
     with Processes(tmp_path, environment) as processes:
         processes.start("worker", sys.executable, "-m", "semjpeg", "worker", "--threads", "2")
         yield Queue(servers.redis(), settings, processes, tmp_path)

@@ -140,14 +140,7 @@ class Farm:
 
 @pytest.fixture
 def farm(servers, settings, bucket, tmp_path: Path) -> Iterator[Farm]:
-    environment = {
-        **servers.environment,
-        "SEMJPEG_BROKER__URL": servers.broker_url,
-        "SEMJPEG_BROKER__KEY_PREFIX": settings.broker.key_prefix,
-        "SEMJPEG_S3__ENDPOINT_URL": servers.endpoint,
-        "SEMJPEG_S3__REGION": "us-east-1",
-        "SEMJPEG_S3__ADDRESSING_STYLE": "path",
-    }
+    environment = servers.environment_of(settings)
     output = f"out-{uuid4().hex}"
     servers.client("s3").create_bucket(Bucket=output)
     stores = Stores(settings)

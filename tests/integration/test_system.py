@@ -41,14 +41,7 @@ def system(servers, announce, tmp_path) -> Iterator[System]:
     for name in (source, output):
         servers.client("s3").create_bucket(Bucket=name)
     settings = servers.settings()
-    environment = {
-        **servers.environment,
-        "SEMJPEG_BROKER__URL": servers.broker_url,
-        "SEMJPEG_BROKER__KEY_PREFIX": settings.broker.key_prefix,
-        "SEMJPEG_S3__ENDPOINT_URL": servers.endpoint,
-        "SEMJPEG_S3__REGION": "us-east-1",
-        "SEMJPEG_S3__ADDRESSING_STYLE": "path",
-    }
+    environment = servers.environment_of(settings)
     stores = Stores(settings)
     counter_key = f"{settings.broker.key_prefix}run:events"
     client = servers.redis()

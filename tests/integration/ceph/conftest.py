@@ -92,14 +92,7 @@ class Farm:
 @pytest.fixture(scope="session")
 def worker(servers, tmp_path_factory) -> Iterator[Farm]:
     folder, settings = tmp_path_factory.mktemp("worker"), servers.settings()
-    environment = {
-        **servers.environment,
-        "SEMJPEG_BROKER__URL": servers.broker_url,
-        "SEMJPEG_BROKER__KEY_PREFIX": settings.broker.key_prefix,
-        "SEMJPEG_S3__ENDPOINT_URL": servers.endpoint,
-        "SEMJPEG_S3__REGION": "us-east-1",
-        "SEMJPEG_S3__ADDRESSING_STYLE": "path",
-    }
+    environment = servers.environment_of(settings)
     with Processes(folder, environment) as processes:
         processes.start("worker", sys.executable, "-m", "semjpeg", "worker", "--threads", "2")
         yield Farm(servers, settings, environment, processes, folder / "worker.log")

@@ -162,13 +162,7 @@ def test_a_real_worker_tells_what_it_has_done(picture, servers, settings, bucket
     sources = [store.head(key) for key in ("in/cat.png", "in/text.jpg")]
     jobs = [Job.of(route, settings.recipe("default"), source, run="run") for source in sources]
     JobQueue(settings, producer, queue=LIVE).publish(jobs)
-    environment = {
-        **servers.environment,
-        "SEMJPEG_BROKER__URL": servers.broker_url,
-        "SEMJPEG_BROKER__KEY_PREFIX": settings.broker.key_prefix,
-        "SEMJPEG_S3__ENDPOINT_URL": servers.endpoint,
-        "SEMJPEG_S3__REGION": "us-east-1",
-        "SEMJPEG_S3__ADDRESSING_STYLE": "path",
+    environment = servers.environment_of(settings) | {
         "SEMJPEG_PROMETHEUS__PORT": "0",
     }
     expected = {
