@@ -41,8 +41,15 @@ class Queue:
         return [json.loads(line) for line in self.client.lrange(name, 0, -1)]
 
     def wait_for_aside(self, amount: int) -> None:
+        self._wait_until(lambda: len(self.aside()) >= amount)
+
+    def wait_for_acknowledged(self) -> None:
+        """Wait until no message is in the worker's hands: it acknowledges one after it was put aside."""
+        self._wait_until(lambda: not self.client.hlen(f"{self.settings.broker.key_prefix}unacked"))
+
+    def _wait_until(self, reached: Callable[[], bool]) -> None:
         until = time.monotonic() + PATIENCE_S
-        while len(self.aside()) < amount:
+        while not reached():
             self.processes.check()  # the worker lives
             assert time.monotonic() < until, self.aside()
             time.sleep(0.1)
@@ -114,7 +121,8 @@ def test_nothing_but_json_is_decoded_and_nothing_is_lost(queue):
     assert not trace.exists()
     prefix = queue.settings.broker.key_prefix
     assert queue.client.llen(f"{prefix}{BULK}") == 0
-    assert queue.client.hlen(f"{prefix}unacked") == 0
+    queue.wait_for_acknowledged()
+    assert len(queue.aside()) == len(strange)  # each once, none came again
 
 
 def test_a_worker_answers_questions_and_takes_no_orders(queue):
