@@ -118,7 +118,7 @@ def measure(
 def measure_full(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> FullMetrics:
     """Measure what `measure` leaves out, of pictures as it takes them.
 
-    It takes four seconds and half a gigabyte for each megapixel, nearly all of them SSIMULACRA2, VIFp and MS-SSIM.
+    It takes a second or two and half a gigabyte for each megapixel, nearly all of it SSIMULACRA2's.
 
     Raises:
         TypeError: an argument is no array of the right kind.

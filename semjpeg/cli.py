@@ -41,7 +41,6 @@ _EXTRAS = {
             "numba",
             "numpy",
             "scipy",
-            "sewar",
             "ssimulacra2",
             "tensorflow",
         ),

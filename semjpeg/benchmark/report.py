@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("picture", "encoder", "method", "aim", "strength", "map", "setting", "bytes", "bits_per_pixel", *TITLES)
 _HEADINGS = ("row", "semjpeg", "against", "figure", "pictures", "result", "must", "aim for", "met")
-_PACKAGES = ("pillow", "jpeglib", "pyjpegli", "mozjpeg-lossless-optimization", "ssimulacra2", "sewar")
+_PACKAGES = ("pillow", "jpeglib", "pyjpegli", "mozjpeg-lossless-optimization", "scipy", "ssimulacra2")
 
 _METHOD = (
     "BD-rate: by how much the bytes differ at equal measure, with curves piecewise cubic and monotone (PCHIP) through "

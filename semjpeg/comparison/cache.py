@@ -24,7 +24,6 @@ _PACKAGES: Final = (
     "pyjpegli",
     "mozjpeg-lossless-optimization",
     "ssimulacra2",
-    "sewar",
 )
 """What else decides about the figures."""
 

@@ -26,7 +26,7 @@ _NOTES: Final = {
 }
 
 _PACKAGES: Final = {
-    "pillow": None, "sewar": None, "ssimulacra2": None, "mozjpeg-lossless-optimization": JPEGLI, "jpeglib": MOZJPEG,
+    "pillow": None, "ssimulacra2": None, "mozjpeg-lossless-optimization": JPEGLI, "jpeglib": MOZJPEG,
     "pyjpegli": JPEGLI,
 }  # fmt: skip
 """What the figures depend on; those with an encoder only where it is compared."""

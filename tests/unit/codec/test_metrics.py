@@ -5,17 +5,20 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+import sewar
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from psnr_hvsm import psnr_hvs_hvsm
+from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import codec
-from codec import reference
+from codec import reference, similarity
 from codec.comparison import compare
 from codec.ssim import ssim
 from codec.weights import grid_importance
@@ -70,6 +73,34 @@ def test_ssim_is_that_of_scikit_image_at_any_size(height, width, spread, seed):
     first = random.integers(0, 256, (height, width), dtype=np.uint8)
     second = np.clip(first + random.normal(0, spread, first.shape), 0, 255).astype(np.uint8)
     assert ssim(first, second) == pytest.approx(_skimage_ssim(first, second), abs=2e-5)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.integers(64, 400), st.integers(64, 400), st.integers(0, 100), st.integers(0, 8), st.integers(0, 999))
+@example(176, 352, 10, 0, 0)
+@example(175, 176, 10, 0, 0)
+def test_ms_ssim_and_vifp_are_those_of_their_package(height, width, spread, smoothness, seed):
+    random = np.random.default_rng(seed)
+    first = gaussian_filter(random.uniform(0, 256, (height, width)), smoothness).astype(np.uint8)
+    second = np.clip(first + random.normal(0, spread, first.shape), 0, 255).astype(np.uint8)
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # too small for five scales
+        expected = sewar.msssim(first, second)
+    assert similarity.ms_ssim(first, second) == pytest.approx(expected.real, abs=1e-9)
+    assert similarity.vifp(first, second) == pytest.approx(float(sewar.vifp(first, second)), abs=1e-9)
+
+
+@pytest.mark.parametrize("grey", [0, 7, 255])
+def test_of_a_picture_without_structure_there_is_nothing_to_lose(grey):
+    flat = np.full((64, 80), grey, np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, flat.shape, dtype=np.uint8)
+    assert (similarity.ms_ssim(flat, flat), similarity.vifp(flat, flat)) == (1, 1)
+    assert (similarity.vifp(flat, noise), similarity.vifp(noise, flat)) == (1, 0)
+
+
+def test_structures_that_oppose_each_other_are_not_similar():
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200), dtype=np.uint8)
+    assert similarity.ms_ssim(noise, 255 - noise) == 0
+    assert similarity.vifp(noise, 255 - noise) == 0
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)

@@ -27,7 +27,7 @@ def test_without_a_quota_all_cores_that_are_allowed_count(tmp_path, text):
     assert machine.usable_cores(file) == THERE
 
 
-@pytest.mark.parametrize(("cores", "batch", "flight"), [(1, 2, 4), (2, 4, 7), (8, 16, 28), (64, 16, 112)])
+@pytest.mark.parametrize(("cores", "batch", "flight"), [(1, 1, 3), (2, 2, 6), (8, 8, 24), (64, 16, 192)])
 def test_a_machine_gets_as_many_images_as_keep_it_busy(monkeypatch, cores, batch, flight):
     monkeypatch.setattr(machine, "usable_cores", lambda: cores)
     assert machine.pictures_in_batch() == batch
