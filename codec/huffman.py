@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numba import int64
+
+from codec.kernel import helper, kernel, reads, writes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,22 +34,45 @@ class HuffmanTable:
     codes: NDArray[np.uint16]
 
 
+# Of leaves in the order of their weights, and of inner nodes in the order in which they are made, the lightest always
+# comes first, so that nothing need be sorted. Of a leaf and a node of the same weight the leaf is taken.
+@helper
+def grow_tree(leaves: Any, nodes: Any, parents: Any) -> None:
+    """Merge leaves, weights in order: n - 1 weights of inner nodes, and which one is above each leaf and each node."""
+    count = leaves.shape[0]
+    leaf = node = np.int64(0)
+    for made in range(count - 1):
+        nodes[made] = 0
+        for _ in range(2):
+            if leaf < count and (node == made or leaves[leaf] <= nodes[node]):
+                nodes[made] += leaves[leaf]
+                parents[leaf] = made
+                leaf += 1
+            else:
+                nodes[made] += nodes[node]
+                parents[count + node] = made
+                node += 1
+
+
+@kernel(reads(int64, 1), writes(int64, 1))
+def _depths_kernel(leaves: Any, depths: Any) -> None:
+    count = leaves.shape[0]
+    nodes = np.empty(count, np.int64)
+    parents = np.empty(2 * count, np.int64)
+    grow_tree(leaves, nodes, parents)
+    nodes[count - 2] = 0  # from here on depths: the root's
+    for node in range(count - 3, -1, -1):
+        nodes[node] = nodes[parents[count + node]] + 1
+    for leaf in range(count):
+        depths[leaf] = nodes[parents[leaf]] + 1
+
+
 def _depths(frequencies: dict[int, int]) -> dict[int, int]:
-    """Depth of each symbol in Huffman's tree; ties go to what came first, so the same counts give the same tree."""
-    heap: list[tuple[int, int, tuple[int, ...]]] = [
-        (frequency, symbol, (symbol,)) for symbol, frequency in sorted(frequencies.items())
-    ]
-    heapq.heapify(heap)
-    depths = dict.fromkeys(frequencies, 0)
-    serial = max(frequencies) + 1
-    while len(heap) > 1:
-        first, second = heapq.heappop(heap), heapq.heappop(heap)
-        members = first[2] + second[2]
-        for symbol in members:
-            depths[symbol] += 1
-        heapq.heappush(heap, (first[0] + second[0], serial, members))
-        serial += 1
-    return depths
+    """Depth of each of two or more symbols in Huffman's tree; ties go to the lower symbol, and to what came first."""
+    ordered = sorted(frequencies.items(), key=lambda entry: (entry[1], entry[0]))
+    depths = np.empty(len(ordered), np.int64)
+    _depths_kernel(np.array([frequency for _, frequency in ordered], np.int64), depths)
+    return {symbol: depth for (symbol, _), depth in zip(ordered, depths.tolist(), strict=True)}
 
 
 def _limited_depths(frequencies: dict[int, int]) -> dict[int, int]:

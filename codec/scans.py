@@ -9,9 +9,10 @@ import numpy as np
 from numba import int64
 
 from codec.blocks import DEEPEST, Band
+from codec.huffman import grow_tree
 from codec.kernel import kernel, reads
 from codec.symbols import LAST
-from codec.tokens import BITS, VALUE_BITS
+from codec.tokens import BITS, COUNTS, VALUE_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,23 +51,28 @@ class Scan:
     band: Band
 
 
-# The depths of a Huffman tree times the weights of its leaves add up to the weights of its inner nodes. Of leaves in
-# the order of their weights, and of nodes in the order in which they are made, the lightest always comes first.
-@kernel(reads(int64, 1), returns=int64)
-def _tree_kernel(leaves: Any) -> Any:
-    count = leaves.shape[0]
-    nodes = np.zeros(max(count - 1, 1), np.int64)
-    leaf = node = total = np.int64(0)
-    for made in range(count - 1):
-        for _ in range(2):
-            if leaf < count and (node == made or leaves[leaf] <= nodes[node]):
-                nodes[made] += leaves[leaf]
-                leaf += 1
-            else:
-                nodes[made] += nodes[node]
-                node += 1
-        total += nodes[made]
-    return total
+# The depths of a Huffman tree times the weights of its leaves add up to the weights of its inner nodes.
+@kernel(reads(int64, 1), reads(int64, 1), returns=int64)
+def _code_kernel(counts: Any, value_bits: Any) -> Any:
+    leaves = np.empty(COUNTS, np.int64)
+    leaves[0] = 1  # the code of all ones
+    number = 1
+    size = counts[BITS]
+    for symbol in range(BITS):
+        count = counts[symbol]
+        if count > 0:
+            size += count * value_bits[symbol]
+            place = number
+            while leaves[place - 1] > count:
+                leaves[place] = leaves[place - 1]
+                place -= 1
+            leaves[place] = count
+            number += 1
+    size += 8 * (_TABLE_BYTES + number - 1)
+    nodes = np.empty(number, np.int64)
+    parents = np.empty(2 * number, np.int64)
+    grow_tree(leaves[:number], nodes, parents)
+    return size + nodes[: number - 1].sum()
 
 
 def code_bits(counts: NDArray[np.int64]) -> int:
@@ -74,11 +80,7 @@ def code_bits(counts: NDArray[np.int64]) -> int:
 
     That codes end at 16 bits is left out of account.
     """
-    symbols = counts[:BITS]
-    leaves = symbols[symbols > 0]
-    size = 8 * (_TABLE_BYTES + len(leaves)) + int(symbols @ VALUE_BITS) + int(counts[BITS])
-    with_ones = np.sort(np.append(leaves, 1))  # the code of all ones
-    return size + int(_tree_kernel(with_ones))
+    return int(_code_kernel(counts, VALUE_BITS))
 
 
 def share(counts: Sequence[NDArray[np.int64]]) -> tuple[list[list[int]], int]:

@@ -97,7 +97,7 @@ def _share(error: float, limit: float) -> float:
         return -np.inf
     if error <= 0:
         return -_MOST_EXCESS
-    return float(np.clip(np.log(error / limit), -_MOST_EXCESS, _MOST_EXCESS)) if limit > 0 else _MOST_EXCESS
+    return min(max(float(np.log(error / limit)), -_MOST_EXCESS), _MOST_EXCESS) if limit > 0 else _MOST_EXCESS
 
 
 class Search:
@@ -208,7 +208,7 @@ class Search:
         base, point = move.base, move.base.point
         scale, thrift = np.exp(move.by[SCALE]), np.exp(move.by[THRIFT])
         trial = self.attempt(
-            float(np.clip(point.scale * scale, FINEST, COARSEST)),
+            float(min(max(point.scale * scale, FINEST), COARSEST)),
             float(np.clip(point.contrast + move.by[CONTRAST], 0.0, 1.0)),
             float(point.thrift * thrift),
         )
