@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import models
 from config.machine import usable_cores
 from worker.cores import Cores
-from worker.memory import MemoryBudget, give_back_large_blocks
+from worker.memory import MemoryBudget, share_memory
 from worker.roi import MapBatcher
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Tools:
         Raises:
             ModelError: The weights are missing or damaged.
         """
-        give_back_large_blocks()
+        share_memory()
         cores = Cores(usable_cores())
         model = models.load(settings.model.path, threads=-(-cores.count // _CORES_PER_NETWORK_THREAD))
         model.warm_up(settings.worker.batch_size)
