@@ -1,6 +1,7 @@
 """The semantic JPEG encoder and its quality metrics: arrays in, bytes or numbers out."""
 
 from codec.aims import AIMS, DEFAULT_AIM, Aim
+from codec.cells import cell_means
 from codec.encode import DEFAULT_METHOD, DEFAULT_QUALITY, DEFAULT_STRENGTH, METHODS, Encoded, Method, encode
 from codec.metrics import FullMetrics, Metrics, libjpeg_bytes, measure, measure_full
 from codec.mosaic import MIXINGS, Mixing, Mosaic
@@ -25,6 +26,7 @@ __all__ = [
     "Quality",
     "Rate",
     "TargetBytes",
+    "cell_means",
     "encode",
     "libjpeg_bytes",
     "measure",

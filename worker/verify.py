@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from PIL import Image
 
+import codec
 from config.errors import SemjpegError, VerificationError
 from worker.decode import decode
 from worker.probe import probe
@@ -65,9 +66,9 @@ def _libjpeg_copy(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _cell_means(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Means over cells of about 16x16 pixels, to whole levels."""
-    factors = (_cell_side(pixels.shape[1]), _cell_side(pixels.shape[0]))
-    return np.asarray(Image.fromarray(pixels).reduce(factors), dtype=np.float32)
+    """Means over cells of about 16x16 pixels."""
+    height, width = pixels.shape[:2]
+    return codec.cell_means(pixels, _cell_side(height), _cell_side(width))
 
 
 def _cell_side(side: int) -> int:
