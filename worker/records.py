@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from config.errors import SemjpegError
     from config.jobs import Job
     from worker.encode import Result
     from worker.probe import Probe
+
+_VERSION: Final = version("semjpeg")
 
 SCHEMA = 1
 """Raised when a field changes its meaning; new fields do not raise it."""
@@ -104,6 +106,6 @@ def _head(job: Job, status: str) -> dict[str, Any]:
         "version": job.version,
         "output": job.output,
         "recipe": job.recipe.model_dump(mode="json"),
-        "semjpeg": version("semjpeg"),
+        "semjpeg": _VERSION,
         "finished": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }

@@ -96,7 +96,7 @@ def command(
     equal bytes, as the paper's mosaic, by semjpeg and, where installed, by mozjpeg and jpegli. Every file is measured;
     the means are shown beside the paper's.
 
-    A megapixel takes about 80 seconds of processor time, with the curves, and 0.6 GB of memory in each process. What
+    A megapixel takes about 60 seconds of processor time, with the curves, and 0.6 GB of memory in each process. What
     was measured is kept: a run that was broken off goes on where it was.
     """
     from semjpeg.comparison.encoders import installed
