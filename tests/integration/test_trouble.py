@@ -148,9 +148,9 @@ def test_a_vanished_source_and_a_missing_output_bucket(settings, start_worker, s
     store = Stores(settings).open(bucket)
     wait_for(processes, lambda: store.head("out/.semjpeg/failed/gone.png.json") is not None)
     wait_for(processes, lambda: redis.llen(f"{settings.broker.key_prefix}put-aside") == 1)
+    wait_for(processes, lambda: redis.hget(f"{settings.broker.key_prefix}run:trouble", "failed") == b"2")
     record = json.loads(store.get("out/.semjpeg/failed/gone.png.json", max_bytes=10**6))
     assert record["code"] == "object-missing"
-    assert redis.hget(f"{settings.broker.key_prefix}run:trouble", "failed") == b"2"
 
 
 def test_an_overwritten_source_is_done_in_its_newest_version(settings, start_worker, servers, job, bucket):

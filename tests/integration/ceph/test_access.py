@@ -74,10 +74,10 @@ def test_a_worker_with_refused_credentials_fails_its_jobs_for_good(farm, servers
         processes.start("refused", sys.executable, "-m", "semjpeg", "worker", "--threads", "1")
         JobQueue(farm.settings.model_copy(update={"broker": broker})).enqueue(job)
         farm.until(lambda: client.llen(f"{prefix}put-aside") == 1)
+        farm.until(lambda: client.hget(f"{prefix}run:ceph", "failed") == b"1")  # which comes after it
         processes.check()
     [aside] = map(json.loads, client.lrange(f"{prefix}put-aside", 0, -1))
     assert aside["message"]["key"] == "a.png"
     assert "403" in aside["reason"] or "Denied" in aside["reason"] or "SignatureDoesNotMatch" in aside["reason"]
-    assert client.hget(f"{prefix}run:ceph", "failed") == b"1"
     assert client.llen(queue_key(prefix, BULK)) == 0
     assert servers.environment["AWS_SECRET_ACCESS_KEY"] not in (tmp_path / "refused.log").read_text()
