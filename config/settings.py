@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -20,11 +20,14 @@ from pydantic_settings import (
 )
 
 from config.errors import ConfigurationError
-from config.machine import LARGEST_BATCH, images_in_flight, pictures_in_batch
+from config.machine import LARGEST_BATCH, images_in_flight, pictures_in_batch, usable_cores, worker_processes
 from config.memory import memory_for_pictures
 from config.queues import QUEUES, QueueName
 from config.recipes import Recipe, Route
 from config.redis_url import RedisUrl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SHARED_PORT: Final = 9464
 """Of metrics, in our images: every process of a container has it in its environment, and one alone can listen there."""
@@ -115,13 +118,26 @@ class LimitSettings(_Section):
     """What all images in flight in one process may take together, by estimate; one that needs more runs alone."""
 
 
-class WorkerSettings(_Section):
-    """How a worker process uses its machine."""
+def _share(known: Mapping[str, int]) -> int:
+    """Return the cores of one process."""
+    return -(-known["cores"] // known["processes"])
 
-    threads: Positive = Field(default_factory=images_in_flight)
-    """Images in flight. As many as there are cores compute at a time; the others are read, written, or gathered for a
-    batch of the network."""
-    batch_size: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = Field(default_factory=pictures_in_batch)
+
+class WorkerSettings(_Section):
+    """How a worker uses its machine."""
+
+    cores: Positive = Field(default_factory=usable_cores)
+    """All that its processes compute on together."""
+    processes: Positive = Field(
+        default_factory=lambda known: worker_processes(known["cores"], 2 * memory_for_pictures())
+    )
+    """How many share these cores."""
+    threads: Positive = Field(default_factory=lambda known: images_in_flight(_share(known)))
+    """Images in flight in one process. As many as it has cores compute at a time; the others are read, written, or
+    gathered for a batch of the network."""
+    batch_size: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = Field(
+        default_factory=lambda known: pictures_in_batch(_share(known))
+    )
     """Most pictures that go through the network together."""
     batch_wait_s: Annotated[float, Field(ge=0, le=5)] = 1.0
     """How long the first picture of a batch waits for others at most, while all cores are busy; as soon as one has
@@ -132,6 +148,11 @@ class WorkerSettings(_Section):
     drain_s: Annotated[float, Field(ge=0)] = 25
     """How long a worker that is told to stop goes on with what it has begun; what is not finished then goes back to its
     queue. Below the grace period after which it would be killed: 30 s where Kubernetes is told nothing else."""
+
+    @property
+    def cores_of_process(self) -> int:
+        """The share of one process; of cores that cannot be shared evenly, a larger one."""
+        return _share({"cores": self.cores, "processes": self.processes})
 
 
 class MetricsSettings(_Section):
@@ -195,7 +216,6 @@ class Settings(BaseSettings):
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
-        nested_model_default_partial_update=True,
     )
 
     broker: BrokerSettings = BrokerSettings()
@@ -245,6 +265,12 @@ class Settings(BaseSettings):
             raise ConfigurationError(f"settings: {reasons}") from error
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"settings: {error}") from error
+
+    @property
+    def memory_of_process(self) -> int:
+        """Bytes that the images in flight in one worker process may take: its part, where nobody has said how many."""
+        said = "memory_bytes" in self.limits.model_fields_set
+        return self.limits.memory_bytes if said else self.limits.memory_bytes // self.worker.processes
 
     def recipe(self, name: str) -> Recipe:
         """Return the recipe called `name`; `default` exists without being configured.

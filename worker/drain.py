@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
+_ASKED: Final = 0
+"""Stands for a signal where there was none."""
+
 _LOOK_S: Final = 0.1
 """How often a worker that drains looks whether anything is in hand."""
 
@@ -63,6 +66,10 @@ class Drain:
             signal.signal(number, lambda number, _frame: self._signals.put(number))
         threading.Thread(target=self._run, args=(consumer,), name="drain", daemon=True).start()
 
+    def stop(self) -> None:
+        """Begin to end, as at the first signal; if that has begun already, it is no second one."""
+        self._signals.put(_ASKED)
+
     def _run(self, consumer: Any) -> None:
         self._signals.get()
         self.begun = True
@@ -92,10 +99,9 @@ class Drain:
 
     def _another_signal(self, within_s: float) -> bool:
         try:
-            self._signals.get(timeout=within_s)
+            return self._signals.get(timeout=within_s) != _ASKED
         except Empty:
             return False
-        return True
 
     def _give_back(self) -> None:
         """Leave the jobs in hand to others. Their claims go first, so that whoever takes one finds it free."""

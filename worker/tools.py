@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import models
-from config.machine import usable_cores
 from worker.cores import Cores
 from worker.memory import MemoryBudget, share_memory
 from worker.roi import MapBatcher
@@ -35,7 +34,7 @@ class Tools:
             ModelError: The weights are missing or damaged.
         """
         share_memory()
-        cores = Cores(usable_cores())
+        cores = Cores(settings.worker.cores_of_process)
         model = models.load(settings.model.path, threads=-(-cores.count // _CORES_PER_NETWORK_THREAD))
         model.warm_up(settings.worker.batch_size)
         maps = MapBatcher(model, cores, batch_size=settings.worker.batch_size, wait_s=settings.worker.batch_wait_s)

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import sys
+import threading
 from typing import Any, Final
 
 import click
@@ -14,10 +15,10 @@ from celery.signals import setup_logging, worker_ready
 
 from config.errors import SemjpegError
 from config.logs import configure_logging
-from config.machine import usable_cores
 from config.queues import QUEUES
 from config.settings import Settings, WorkerSettings
 from config.telemetry import served
+from worker.supervisor import Supervisor, shares_of, wait_for_supervisor
 
 _log = structlog.get_logger("semjpeg.worker")
 
@@ -32,7 +33,15 @@ And threads of our own keep the cores busy, so that libraries should start none.
 
 
 @click.command(name="worker")
-@click.option("-t", "--threads", type=click.IntRange(min=1), help="Images in flight.  [default: by the cores]")
+@click.option(
+    "-p",
+    "--processes",
+    type=click.IntRange(min=1),
+    help="Processes that share the machine.  [default: by GPUs and cores]",
+)
+@click.option(
+    "-t", "--threads", type=click.IntRange(min=1), help="Images in flight in each process.  [default: by the cores]"
+)
 @click.option(
     "-q",
     "--queues",
@@ -40,16 +49,21 @@ And threads of our own keep the cores busy, so that libraries should start none.
     help="Where jobs are taken from: live (events), bulk (backfills), or both; the first is emptied first."
     "  [default: live,bulk]",
 )
-def command(threads: int | None, queues: str | None) -> None:
+@click.option("--supervised", is_flag=True, hidden=True, help="End when standard input does.")
+def command(processes: int | None, threads: int | None, queues: str | None, *, supervised: bool) -> None:
     """Do the jobs of the queues until SIGTERM, which lets the running ones finish; those that are not finished after
     worker.drain_s, or at a second SIGTERM, go back to their queues.
 
-    Start one for each GPU, with CUDA_VISIBLE_DEVICES naming it, or one for each machine without.
+    Start one on each machine: there it keeps a process for each GPU or, where there is none, for each core that has
+    8 GiB of memory.
     """
     _begin_anew()
     configure_logging()
+    settings = _settings(processes=processes, threads=threads, queues=queues)
+    if settings.worker.processes > 1:
+        _supervise(settings, [*_option("--threads", threads), *_option("--queues", queues)])
+        return
     setup_logging.connect(_keep_our_logging)
-    settings = _settings(threads, queues)
 
     from worker.app import make_worker
     from worker.node import Node
@@ -59,7 +73,13 @@ def command(threads: int | None, queues: str | None) -> None:
     def watch_signals(sender: Any, **_: object) -> None:
         node.drain.watch(sender)
 
+    def end_with_supervisor() -> None:
+        wait_for_supervisor()
+        node.drain.stop()
+
     worker_ready.connect(watch_signals)
+    if supervised:
+        threading.Thread(target=end_with_supervisor, name="supervised", daemon=True).start()
     try:
         with served(node.telemetry, settings.prometheus):
             _log.info("ready", **_numbers(settings), model=node.model_hash[:12])
@@ -90,10 +110,25 @@ def _begin_anew() -> None:
         os.execve(sys.executable, sys.orig_argv, os.environ | missing)  # noqa: S606 - no shell is wanted
 
 
-def _settings(threads: int | None, queues: str | None) -> Settings:
+def _option(name: str, value: object) -> list[str]:
+    return [] if value is None else [name, str(value)]
+
+
+def _supervise(settings: Settings, options: list[str]) -> None:
+    """Keep several processes, with these options, until they are told to stop."""
+    command = [sys.executable, "-m", "semjpeg", "worker", "--supervised", *options]
+    shares = shares_of(settings)
+    _log.info("starting", processes=len(shares), cores=settings.worker.cores, memory_mb=_mb(settings.memory_of_process))
+    if Supervisor(command, [os.environ | share for share in shares]).run():
+        raise SemjpegError("a worker process has ended by an error; the log says which")
+
+
+def _settings(*, processes: int | None, threads: int | None, queues: str | None) -> Settings:
     """Read the settings; options take the place of theirs."""
     settings = Settings.load()
     changed: dict[str, object] = {}
+    if processes:
+        changed["processes"] = processes
     if threads:
         changed["threads"] = threads
     if queues:
@@ -105,7 +140,7 @@ def _settings(threads: int | None, queues: str | None) -> Settings:
         changed["queues"] = names
     if not changed:
         return settings
-    worker = WorkerSettings.model_validate({**settings.worker.model_dump(), **changed})
+    worker = WorkerSettings.model_validate({**settings.worker.model_dump(exclude_unset=True), **changed})
     return settings.model_copy(update={"worker": worker})
 
 
@@ -114,13 +149,17 @@ def _numbers(settings: Settings) -> dict[str, object]:
     from models import gpus
 
     return {
-        "cores": usable_cores(),
+        "cores": settings.worker.cores,
         "gpus": gpus(),
         "threads": settings.worker.threads,
         "batch_size": settings.worker.batch_size,
-        "memory_mb": settings.limits.memory_bytes // 1_000_000,
+        "memory_mb": _mb(settings.limits.memory_bytes),
         "queues": list(settings.worker.queues),
     }
+
+
+def _mb(count: int) -> int:
+    return count // 1_000_000
 
 
 def _keep_our_logging(**_: object) -> None:

@@ -77,7 +77,7 @@ def start_system(processes: Processes, folder: Path, *, quality: int) -> System:
     variables["SEMJPEG_CONFIG"] = str(no_file)  # not the one that may lie in the working directory
     processes.environment |= variables
     os.environ.update(variables)
-    processes.start("worker", sys.executable, "-m", "semjpeg", "worker")
+    processes.start("worker", sys.executable, "-m", "semjpeg", "worker", "--processes", "1")
     processes.start("poller", sys.executable, "-m", "semjpeg", "events", "poll", "--run", RUN, "--wait", "1")
     ours = Settings.load()
     stores = Stores(ours)

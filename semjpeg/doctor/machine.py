@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from config.machine import images_in_flight, usable_cores
+from config.machine import images_in_flight
 from config.memory import memory_for_pictures
 from semjpeg.doctor.finding import Finding
 
@@ -44,8 +44,9 @@ def look_at_machine(context: Context) -> Iterator[Finding]:
     threads = settings.worker.threads if context.makes_pictures else settings.events.threads
     yield files(resource.getrlimit(resource.RLIMIT_NOFILE)[0], threads)
     if context.makes_pictures:
-        yield memory(settings.limits.memory_bytes, 2 * memory_for_pictures())
-        yield cores(settings.worker.threads, usable_cores())
+        processes = settings.worker.processes
+        yield memory(settings.memory_of_process * processes, 2 * memory_for_pictures())
+        yield cores(settings.worker.threads, settings.worker.cores_of_process)
 
 
 def files(limit: int, threads: int) -> Finding:
@@ -68,7 +69,7 @@ def memory(budget_bytes: int, there_bytes: int) -> Finding:
 def cores(threads: int, usable: int) -> Finding:
     """Judge a worker's threads beside the cores that it may use."""
     message = f"{threads} threads on {usable} cores"
-    mend = f"Set SEMJPEG_WORKER__THREADS={images_in_flight()}."
+    mend = f"Set SEMJPEG_WORKER__THREADS={images_in_flight(usable)}."
     return Finding.judged("cores", message, mend, good=threads <= usable * _THREADS_PER_CORE)
 
 

@@ -70,7 +70,7 @@ def put_through(paths: list[Path], folder: Path, memory_mb: int) -> Outcome:
             s3.create_bucket(Bucket=bucket)
         for path in paths:
             s3.put_object(Bucket=_SOURCE, Key=path.name, Body=path.read_bytes())
-        worker = processes.start("worker", sys.executable, "-m", "semjpeg", "worker")
+        worker = processes.start("worker", sys.executable, "-m", "semjpeg", "worker", "-p", "1")
         _await(lambda: '"ready"' in (folder / "worker.log").read_text(), processes)
         outcome.idle_mb = _peak_mb(worker.pid)
         began = time.monotonic()

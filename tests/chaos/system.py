@@ -70,7 +70,11 @@ class System:
 
     def start(self, name: str) -> None:
         """Start a worker or the poller."""
-        arguments = ["events", "poll", "--run", "chaos", "--wait", "1"] if name == "poller" else ["worker", "-t", "2"]
+        arguments = (
+            ["events", "poll", "--run", "chaos", "--wait", "1"]
+            if name == "poller"
+            else ["worker", "-p", "1", "-t", "2"]
+        )
         self.running[name] = self.processes.start(name, sys.executable, "-m", "semjpeg", *arguments)
 
     def end(self, names: list[str], number: signal.Signals) -> None:

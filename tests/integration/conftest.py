@@ -254,6 +254,7 @@ def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     with ExitStack() as stack:
         stack.callback(lambda: (os.environ.clear(), os.environ.update(before)))
         environment, stranger = clean_environment(before), {}
+        environment["SEMJPEG_WORKER__PROCESSES"] = "1"  # whoever starts a worker has its process
         processes = stack.enter_context(Processes(folder, environment))
         queues = endpoint = start_s3(processes, folder)
         if store_of(request.config) == "ceph":

@@ -170,4 +170,4 @@ def test_file_descriptors(limit, status):
 def test_threads(threads, usable, status):
     found = machine.cores(threads, usable)
     assert found.status is status
-    assert status is OK or f"SEMJPEG_WORKER__THREADS={images_in_flight()}" in found.mend
+    assert status is OK or f"SEMJPEG_WORKER__THREADS={images_in_flight(usable)}" in found.mend
