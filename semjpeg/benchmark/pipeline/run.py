@@ -54,7 +54,7 @@ def measure(paths: Sequence[Path], small: Sequence[Path], rounds: int, tell: Cal
         tell("two workers beside one …")
         _scaling(running, found, paths, rounds)
         tell("latency …")
-        with running.workers(",".join(_cores())):
+        with running.node():
             found.latency_s = measure_latency(running, paths[0], _UPLOADS)
     return found
 
@@ -74,7 +74,7 @@ def _throughput(
         for number in range(rounds):
             tell(f"{len(pictures) * times} pictures, round {number + 1} of {rounds} …")
             bares.append(_rate(_python("bare", str(times), *map(str, pictures), cores=_cores())))
-            with running.workers(",".join(_cores())):
+            with running.node():
                 running.warm(pictures)
                 done = running.compress(running.upload(pictures, times, f"{whole}-{number}"))
             wholes.append(done.images_per_s)
@@ -125,13 +125,13 @@ def _python(module: str, *arguments: str, cores: Sequence[str]) -> dict[str, Any
 
 
 def _start(module: str, *arguments: str, cores: Sequence[str]) -> subprocess.Popen[str]:
-    """Start a module of this package on some cores, as `semjpeg worker` is started."""
+    """Start a module of this package on some cores, as `semjpeg worker` is started, as the only process on them."""
     from semjpeg.commands.worker import STARTED_WITH
 
     command = (sys.executable, "-m", "semjpeg.benchmark.pipeline.pinned", ",".join(cores), sys.executable)
     return subprocess.Popen(  # noqa: S603 - our own programs
         [*command, "-m", f"semjpeg.benchmark.pipeline.{module}", *arguments],
-        env=os.environ | STARTED_WITH,
+        env=os.environ | STARTED_WITH | {"SEMJPEG_WORKER__PROCESSES": "1"},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -21,12 +21,13 @@ from config.counters import ENDED, RunCounters
 from config.errors import SemjpegError
 from config.jobs import Job
 from config.recipes import Route
-from config.settings import Settings
+from config.settings import Settings, WorkerSettings
 from producer.queue import JobQueue
 from semjpeg.demo.processes import Processes
 from semjpeg.demo.servers import free_port, start_s3, start_valkey
 from semjpeg.demo.system import clean_environment
 from storage import Stores
+from worker.supervisor import shares_of
 
 if TYPE_CHECKING:
     import subprocess
@@ -107,21 +108,43 @@ class System:
         self.source, self.output = stores.open(_SOURCE), stores.open(_OUTPUT)
 
     @contextmanager
-    def workers(self, *cores: str) -> Iterator[list[int]]:
-        """Start a worker on each of these sets of cores (numbers with commas between them) and wait until all are warm.
+    def node(self, processes: int | None = None) -> Iterator[list[int]]:
+        """Start the processes that a worker keeps on this machine, or so many, and wait until all are warm.
 
         Yields:
             Their process numbers.
         """
+        settings = self.settings
+        if processes:
+            worker = WorkerSettings(processes=processes)
+            settings = settings.model_copy(update={"worker": worker})
+        everywhere = ",".join(map(str, sorted(os.sched_getaffinity(0))))
+        with self._running([(everywhere, share) for share in shares_of(settings)]) as numbers:
+            yield numbers
+
+    @contextmanager
+    def workers(self, *cores: str) -> Iterator[list[int]]:
+        """Start a process on each of these sets of cores, numbers with commas between, and wait until all are warm.
+
+        Yields:
+            Their process numbers.
+        """
+        with self._running([(allowed, {"SEMJPEG_WORKER__PROCESSES": "1"}) for allowed in cores]) as numbers:
+            yield numbers
+
+    @contextmanager
+    def _running(self, wanted: Sequence[tuple[str, dict[str, str]]]) -> Iterator[list[int]]:
+        """Run a worker process for each of these sets of cores, with its own part of the environment."""
         started: list[tuple[subprocess.Popen[bytes], str]] = []
-        for allowed in cores:
+        before = self.processes.environment
+        for allowed, share in wanted:
             name = f"worker-{uuid4().hex[:8]}"
             port = free_port()
-            self.processes.environment["SEMJPEG_PROMETHEUS__PORT"] = str(port)
+            self.processes.environment = before | share | {"SEMJPEG_PROMETHEUS__PORT": str(port)}
             pinned = (sys.executable, "-m", "semjpeg.benchmark.pipeline.pinned", allowed)
             process = self.processes.start(name, *pinned, sys.executable, "-m", "semjpeg", "worker")
-            del self.processes.environment["SEMJPEG_PROMETHEUS__PORT"]
             started.append((process, f"http://127.0.0.1:{port}/metrics"))
+        self.processes.environment = before
         self._addresses = [address for _, address in started]
         until = time.monotonic() + _START_S
         while not all(_answers(address) for address in self._addresses):
