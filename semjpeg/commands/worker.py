@@ -18,6 +18,7 @@ from config.logs import configure_logging
 from config.queues import QUEUES
 from config.settings import Settings, WorkerSettings
 from config.telemetry import served
+from semjpeg.doctor.context import installed
 from worker.supervisor import Supervisor, shares_of, wait_for_supervisor
 
 _log = structlog.get_logger("semjpeg.worker")
@@ -116,11 +117,12 @@ def _option(name: str, value: object) -> list[str]:
 
 def _supervise(settings: Settings, options: list[str]) -> None:
     """Keep several processes, with these options, until they are told to stop."""
+    if not installed("tensorflow"):
+        raise ModuleNotFoundError(name="tensorflow")  # as each of them would
     command = [sys.executable, "-m", "semjpeg", "worker", "--supervised", *options]
     shares = shares_of(settings)
     _log.info("starting", processes=len(shares), cores=settings.worker.cores, memory_mb=_mb(settings.memory_of_process))
-    if Supervisor(command, [os.environ | share for share in shares]).run():
-        raise SemjpegError("a worker process has ended by an error; the log says which")
+    sys.exit(Supervisor(command, [os.environ | share for share in shares]).run())
 
 
 def _settings(*, processes: int | None, threads: int | None, queues: str | None) -> Settings:

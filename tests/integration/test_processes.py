@@ -110,6 +110,6 @@ def test_they_end_when_the_first_process_is_killed(machine):
 def test_an_error_of_one_is_told_and_ends_all(desk, tmp_path):
     desk.environment["SEMJPEG_MODEL__PATH"] = str(tmp_path / "none.keras")
     code, out = desk.run("worker", "--processes", "2")
-    assert code == 1
+    assert code == 2
     assert f"{tmp_path}/none.keras" in out
-    assert "a worker process has ended by an error" in out
+    assert "a worker process has ended" in out

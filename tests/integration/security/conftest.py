@@ -229,6 +229,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
         processes.start("valkey", "/bin/sh", str(_broker(folder)), *where)
         front = TlsFront(port, certificate, key)
         environment = {
+            "SEMJPEG_WORKER__PROCESSES": "1",
             **clean,
             "SEMJPEG_BROKER__VISIBILITY_TIMEOUT_S": "12",
             "SEMJPEG_S3__ENDPOINT_URL": endpoint,
