@@ -19,10 +19,24 @@ _THREADS = 8
 _MAX_BODY_BYTES = 1 << 30
 
 
+class _Dispatcher(DomainDispatcherApplication):
+    """Remembers which service a host means: moto lists its own folder to find out, a third of a request's time."""
+
+    def __init__(self) -> None:
+        super().__init__(create_backend_app)
+        self._services: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        """Return the name of a host's service; None where there is none."""
+        if host not in self._services:
+            self._services[host] = super().get_backend_for_host(host)
+        return self._services[host]
+
+
 def main() -> None:
     """Serve until killed."""
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    moto = DomainDispatcherApplication(create_backend_app)
+    moto = _Dispatcher()
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:
         # moto looks for the undecoded path, in which a key's question mark is not the query's, under another name

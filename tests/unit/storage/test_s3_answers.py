@@ -42,6 +42,8 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.seen: list[tuple[str, bool]] = []
         """Method, and whether there was a condition on it."""
+        self.asked: list[bool] = []
+        """Whether each request asked if its body may be sent."""
         super().__init__(("127.0.0.1", 0), Handler)
 
     def handle_error(self, request, client_address):
@@ -59,6 +61,7 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         condition = "If-None-Match" in self.headers or "If-Match" in self.headers
         server.seen.append((self.command, condition))
+        server.asked.append("Expect" in self.headers)
         status, code = (501, "NotImplemented") if server.refuses_conditions and condition else server.answer
         if server.takes_marks_for_tags and self.headers.get("If-Match", server.tag) != server.tag:
             status, code = 412, "PreconditionFailed"
@@ -196,6 +199,12 @@ def test_a_store_that_refuses_the_very_tag_that_it_shows_is_asked_without_a_cond
     server.refuses_tags = True
     store.put("k", b"x", content_type="text/plain", expects="tag")
     assert server.seen == [("PUT", True), ("HEAD", False), ("PUT", True), ("HEAD", False), ("PUT", False)]
+
+
+def test_only_what_is_large_asks_whether_it_may_be_sent(server, store):
+    for size in (0, 1, 1 << 16, (1 << 16) + 1):
+        store.put("k", bytes(size), content_type="text/plain")
+    assert server.asked == [False, False, False, True]
 
 
 def test_a_missing_bucket_is_not_taken_for_a_broken_condition(server, store):
