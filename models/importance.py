@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from config.errors import ModelError
 from models import backend
-from models.prepared import CANVAS_PX, STRIDE_PX, Prepared, prepare
+from models.prepared import CANVASES, STRIDE_PX, Prepared, blank, prepare
 from models.refinement import refine
 from models.weights import SHIPPED, verify
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 BATCH_SIZES = (1, 2, 4, 8, 16)
 """The only batch sizes the network ever sees; a batch is filled up to the next one, so that each is compiled once."""
-
-_GRID = CANVAS_PX // STRIDE_PX
 
 
 def load(path: Path | None = None, threads: int = 0) -> ImportanceModel:
@@ -73,16 +72,16 @@ class ImportanceModel:
         self._owner = threading.Lock()
 
     def warm_up(self, largest_batch: int = BATCH_SIZES[-1]) -> None:
-        """Compile the network for every batch size, so that the first pictures are as fast as the rest.
+        """Compile the network for every canvas and batch size, so that the first pictures are as fast as the rest.
 
         Args:
             largest_batch: larger ones will not come.
         """
-        blank = prepare(np.zeros((1, 1, 3), np.uint8))
-        for size in BATCH_SIZES:
-            self.maps([blank] * size)
-            if size >= largest_batch:
-                break
+        for canvas in CANVASES:
+            for size in BATCH_SIZES:
+                self.maps([blank(canvas)] * size)
+                if size >= largest_batch:
+                    break
 
     def importance(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the map of one picture: `prepare`, `maps` and `refine` in one. Takes and raises what these do."""
@@ -92,20 +91,25 @@ class ImportanceModel:
     def maps(self, prepared: Sequence[Prepared]) -> list[NDArray[np.float32]]:
         """Return one map per picture, as coarse as the network sees: `refine` makes the finished one of it.
 
-        A picture's map is the same in any company, up to 1e-4.
+        A picture's map is the same in any company, up to 1e-4. Pictures on canvases of one shape go through the network
+        together.
 
         Args:
             prepared: any number of pictures, also none.
 
         Returns:
-            float32 `[32, 32]` each, in 0..1: the map of the picture's canvas.
+            float32 `[H/8, W/8]` each, in 0..1: the map of the picture's canvas.
         """
+        alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+        for number, each in enumerate(prepared):
+            alike[each.canvas.shape].append(number)
+        found: dict[int, NDArray[np.float32]] = {}
         with self._owner:
-            largest = BATCH_SIZES[-1]
-            found: list[NDArray[np.float32]] = []
-            for first in range(0, len(prepared), largest):
-                found += self._batch(prepared[first : first + largest])
-        return found
+            for numbers in alike.values():
+                for first in range(0, len(numbers), BATCH_SIZES[-1]):
+                    some = numbers[first : first + BATCH_SIZES[-1]]
+                    found |= zip(some, self._batch([prepared[number] for number in some]), strict=True)
+        return [found[number] for number in range(len(prepared))]
 
     def scores(self, prepared: Prepared) -> dict[str, float]:
         """Return the score of every class for one picture, 0..1, best first; of classes of one name the best counts."""
@@ -117,7 +121,7 @@ class ImportanceModel:
         return ranked
 
     def _batch(self, prepared: Sequence[Prepared]) -> list[NDArray[np.float32]]:
-        """Return the maps of at most 16 pictures."""
+        """Return the maps of at most 16 pictures on canvases of one shape."""
         return list(np.asarray(self._predict(prepared)["map"], np.float32)[: len(prepared)])
 
     def _predict(self, prepared: Sequence[Prepared]) -> dict[str, Any]:
@@ -134,7 +138,7 @@ class ImportanceModel:
 
 
 def _valid(prepared: Prepared) -> NDArray[np.float32]:
-    """Return `[32, 32]`: 1 where a cell holds picture."""
-    valid = np.zeros((_GRID, _GRID), np.float32)
+    """Return `[H/8, W/8]`: 1 where a cell holds picture."""
+    valid = np.zeros_like(prepared.barrier)
     valid[: -(-prepared.height_px // STRIDE_PX), : -(-prepared.width_px // STRIDE_PX)] = 1
     return valid

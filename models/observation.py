@@ -112,7 +112,7 @@ def _gather(
     def look(number: int) -> None:
         shrunk = _shrunk(examples[number])
         size[number] = shrunk.shape[:2]
-        canvas[number] = pad(shrunk, CANVAS_PX)
+        canvas[number] = pad(shrunk, CANVAS_PX, CANVAS_PX)
         target = barrier_plane(shrunk)
         if teachers:
             teacher = idle.get()
@@ -167,7 +167,7 @@ def _basis(examples: Sequence[Example], teacher: Teacher) -> NDArray[np.float32]
     """Return `[channels, components]`: the principal directions, scaled to a mean variance of 1 per component."""
     points = []
     for example in examples[:: _every(len(examples))]:
-        seen = teacher.ask(pad(_shrunk(example), CANVAS_PX), DETAIL_PX).features
+        seen = teacher.ask(pad(_shrunk(example), CANVAS_PX, CANVAS_PX), DETAIL_PX).features
         points.append(directions(seen).reshape(-1, seen.shape[-1]))
     variances, vectors = np.linalg.eigh(np.cov(np.concatenate(points), rowvar=False))
     strongest = vectors[:, ::-1][:, :FEATURES]

@@ -48,7 +48,7 @@ def refine(prepared: Prepared, grid: NDArray[np.float32]) -> NDArray[np.float32]
 
     Args:
         prepared: the picture.
-        grid: float32 `[32, 32]` in 0..1, the map of its canvas, as `ImportanceModel.maps` gives it.
+        grid: float32 `[H/8, W/8]` in 0..1, the map of its canvas, as `ImportanceModel.maps` gives it.
 
     Returns:
         float32 `[h, w]` in 0..1 that covers the picture exactly; the longer side has 128 cells.
@@ -76,7 +76,7 @@ def crop(prepared: Prepared, grid: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Args:
         prepared: the picture.
-        grid: float32 `[32, 32]`.
+        grid: float32 `[H/8, W/8]`, the map of its canvas.
 
     Returns:
         float32 `[h, w]`, the longer side 32 cells; a part that ends within a cell is resampled to whole cells.

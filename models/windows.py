@@ -106,7 +106,7 @@ def _window(cut: _Cut, shown: tuple[int, ...]) -> Window:
     side, coarse = WINDOW_PX // STRIDE_PX, WINDOW_PX // _FEATURE_STRIDE_PX
     observed = np.full((*cut.features.shape[:2], 1), float(bool(shown)), np.float32)
     return Window(
-        pad(cut.picture, WINDOW_PX),
+        pad(cut.picture, WINDOW_PX, WINDOW_PX),
         _fill(np.asarray(plane)[..., None], side),
         _fill(np.ones((rows, columns, 1), np.float32), side),
         _fill(cut.thing[..., None], side),

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     Coarse = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Request:
     prepared: Prepared
     answer: Future[Coarse] = field(default_factory=Future)
@@ -31,8 +32,9 @@ class _Request:
 class MapBatcher:
     """Gathers pictures from many threads into batches for the one that runs the network.
 
-    A batch is run when it is full, or when a core has nothing else to do: so an idle worker answers at once, and a busy
-    one gathers pictures for as long as that holds nobody up, though never longer than `wait_s`.
+    A batch has pictures on canvases of one shape. It is run when it is full, or when a core has nothing else to do. So
+    an idle worker answers at once, and a busy one gathers pictures for as long as that holds nobody up, though never
+    longer than `wait_s`.
 
     Attributes:
         model: The network.
@@ -90,14 +92,22 @@ class MapBatcher:
                     return []
                 first = self._waiting[0] if self._waiting else None
                 changed.wait(None if first is None else max(0.0, first.since + self._wait_s - time.monotonic()))
-            return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._batch_size))]
+            batch = self._gathered()
+            self._waiting = deque(request for request in self._waiting if request not in batch)
+            return batch
+
+    def _gathered(self) -> list[_Request]:
+        """Return those that can go with the first one that waits."""
+        shape = self._waiting[0].prepared.canvas.shape
+        alike = (request for request in self._waiting if request.prepared.canvas.shape == shape)
+        return list(islice(alike, self._batch_size))
 
     def _is_due(self) -> bool:
         if not self._waiting:
             return False
         return (
             self._closed
-            or len(self._waiting) >= self._batch_size
+            or len(self._gathered()) == self._batch_size
             or self._cores.are_idle()
             or time.monotonic() >= self._waiting[0].since + self._wait_s
         )

@@ -52,7 +52,7 @@ def test_pictures_lie_on_their_canvas(tmp_path):
     one = np.random.default_rng(5).integers(0, 256, (64, 256, 3)).astype(np.uint8)
     seen = observe([example_of(one), example(1, (90, 60))], (), tmp_path, lambda *_: None)
     np.testing.assert_array_equal(seen.size, [(64, 256), (256, 171)])
-    np.testing.assert_array_equal(seen.canvas[0], pad(one, 256))
+    np.testing.assert_array_equal(seen.canvas[0], pad(one, 256, 256))
 
 
 def test_what_the_teacher_tells_apart_is_the_target(tmp_path):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from models import prepare
+from models.prepared import CANVASES, blank
 
 SHAPES = [(1, 1), (1, 20), (20, 1), (40, 800), (800, 40), (33, 47), (256, 256), (3000, 2000), (7, 4001)]
 
@@ -17,12 +18,12 @@ def noise(height, width, channels=3):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_any_shape_fits_the_canvas_with_its_aspect_ratio(shape):
     prepared = prepare(noise(*shape))
-    assert prepared.canvas.shape == (256, 256, 3)
+    assert prepared.canvas.shape[:2] in CANVASES
     assert prepared.canvas.dtype == np.uint8
     assert max(prepared.height_px, prepared.width_px) == 256
     for found, side in ((prepared.height_px, shape[0]), (prepared.width_px, shape[1])):
         assert found == max(1, round(side * 256 / max(shape)))
-    assert prepared.barrier.shape == (32, 32)
+    assert prepared.barrier.shape == tuple(side // 8 for side in prepared.canvas.shape[:2])
     assert np.isfinite(prepared.barrier).all()
     assert 0 <= prepared.barrier.min() <= prepared.barrier.max() <= 1
 
@@ -32,6 +33,31 @@ def test_padding_repeats_the_edge_and_is_no_barrier():
     assert (prepared.height_px, prepared.width_px) == (128, 256)
     assert (prepared.canvas[128:] == prepared.canvas[127]).all()
     assert not prepared.barrier[16:].any()
+
+
+@pytest.mark.parametrize(
+    ("shape", "canvas"),
+    [
+        ((512, 768), (192, 256)),  # 171 rows of picture
+        ((176, 256), (192, 256)),
+        ((177, 256), (224, 256)),
+        ((300, 400), (224, 256)),  # 192
+        ((208, 256), (224, 256)),
+        ((209, 256), (256, 256)),
+        ((400, 400), (256, 256)),
+        ((400, 300), (256, 224)),
+        ((768, 512), (256, 192)),
+        ((40, 4000), (192, 256)),
+    ],
+)
+def test_a_canvas_is_as_small_as_leaves_a_margin_for_the_shorter_side(shape, canvas):
+    assert prepare(noise(*shape)).canvas.shape[:2] == canvas
+
+
+@pytest.mark.parametrize("canvas", CANVASES)
+def test_there_is_a_blank_picture_for_each_canvas(canvas):
+    assert blank(canvas).canvas.shape == (*canvas, 3)
+    assert not blank(canvas).canvas.any()
 
 
 def test_grey_is_the_same_as_three_equal_channels():

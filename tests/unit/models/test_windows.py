@@ -19,7 +19,7 @@ def observations(*shapes):
     down = np.broadcast_to(places[:, None], (len(shapes), 64, 64)).round().astype(np.uint8)
     coarse = (np.arange(12) + 0.5) / 12
     features = np.broadcast_to(np.stack(np.meshgrid(coarse, coarse), axis=-1), (len(shapes), 12, 12, 2))
-    canvas = np.stack([pad(ramp(*shape), 256) for shape in shapes])
+    canvas = np.stack([pad(ramp(*shape), 256, 256) for shape in shapes])
     scores = np.zeros((len(shapes), 0), np.float16)
     return Observations(canvas, np.array(shapes, np.int32), down, scores, features.astype(np.float16))
 

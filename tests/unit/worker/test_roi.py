@@ -30,13 +30,14 @@ class Recorder:
         self.gate.wait()
         self.threads.add(threading.current_thread().name)
         self.batches.append(len(prepared))
+        assert len({p.canvas.shape for p in prepared}) == 1
         if any(p.canvas.max() == 13 for p in prepared):
             raise RuntimeError("bad batch")
         return [np.full((32, 32), p.canvas.max(), np.float32) for p in prepared]
 
 
-def picture(level: int):
-    return prepare(np.full((8, 8, 3), level, np.uint8))
+def picture(level: int, shape=(8, 8)):
+    return prepare(np.full((*shape, 3), level, np.uint8))
 
 
 def level_of(importance: np.ndarray) -> int:
@@ -96,6 +97,38 @@ def test_what_waits_together_goes_together(network, made):
         assert level_of(first.result()) == 50
         assert [level_of(r.result()) for r in rest] == list(range(60, 68))
     assert network.batches == [1, 8]
+
+
+def test_pictures_of_one_shape_go_together_and_the_first_that_came_goes_first(network, made):
+    network.gate.clear()
+    batcher = made(3)
+    upright, lying, square = (12, 8), (8, 12), (8, 8)
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(batcher.coarse_map, picture(50))
+        network.entered.wait()
+        rest = []
+        for level, shape in enumerate((lying, upright, lying, square, upright, lying, lying), 60):
+            rest.append(pool.submit(batcher.coarse_map, picture(level, shape)))
+            wait_until(lambda: len(batcher._waiting) == len(rest))
+        network.gate.set()
+        assert level_of(first.result()) == 50
+        assert [level_of(r.result()) for r in rest] == list(range(60, 67))
+    assert network.batches == [1, 3, 2, 1, 1]
+
+
+def test_a_batch_is_full_only_with_pictures_of_one_shape(network, cores, made):
+    batcher = made(2)
+    some = []
+    with ThreadPoolExecutor(3) as pool, cores.core(), cores.core():
+        for level, shape in ((40, (8, 12)), (50, (12, 8))):
+            some.append(pool.submit(batcher.coarse_map, picture(level, shape)))
+            wait_until(lambda: len(batcher._waiting) == len(some))
+        assert not network.entered.wait(0.05)
+        some.append(pool.submit(batcher.coarse_map, picture(60, (8, 12))))
+        assert [level_of(some[0].result()), level_of(some[2].result())] == [40, 60]
+        assert not some[1].done()
+    assert level_of(some[1].result()) == 50
+    assert network.batches == [2, 1]
 
 
 def test_while_all_cores_are_busy_a_batch_is_gathered(network, cores, made):
