@@ -48,6 +48,8 @@ class Encoded:
         and of libjpeg's at the quality asked for; in a picture above 1 megapixel over a sample of that region. None if
         bytes were asked for, and for a mosaic, which promises nothing of the kind.
     final_quality: libjpeg's quality at which a mosaic was saved; None for the trellis.
+    libjpeg_bytes: size of libjpeg's plain file of the picture at the quality that the rate names, where the encoder
+        made that file on its way; `codec.libjpeg_bytes` tells it of every picture.
     """
 
     data: bytes = field(repr=False)
@@ -59,6 +61,7 @@ class Encoded:
     measured_db: float | None = None
     libjpeg_db: float | None = None
     final_quality: int | None = None
+    libjpeg_bytes: int | None = None
 
 
 def encode(  # noqa: PLR0913  one picture, and one named argument for each choice that users have
@@ -136,8 +139,18 @@ def _trellis(picture: Picture, aim: Aim, rate: Rate, strength: float, metadata_b
     height, width = picture.size
     if isinstance(rate, Quality):
         kept = promise.keep(picture, tuning(aim, rate.quality), rate.quality, strength)
-        measured = decibels(kept.error), decibels(kept.target)
-        return Encoded(kept.data, width, height, _subsampling(picture.pixels), kept.scale, kept.lagrangian, *measured)
+        return Encoded(
+            kept.data,
+            width,
+            height,
+            _subsampling(picture.pixels),
+            kept.scale,
+            kept.lagrangian,
+            measured_db=decibels(kept.error),
+            libjpeg_db=decibels(kept.target),
+            libjpeg_bytes=kept.libjpeg_bytes,
+        )
+    wanted = None
     if isinstance(rate, MatchJpeg):
         wanted = len(reference.libjpeg(picture.pixels, rate.quality))
         constants = tuning(aim, rate.quality)
@@ -146,7 +159,9 @@ def _trellis(picture: Picture, aim: Aim, rate: Rate, strength: float, metadata_b
         available = rate.size_bytes - metadata_bytes
         found = budget.at_bytes(picture, TUNINGS[aim], _FILLED * available, available, metadata_bytes=metadata_bytes)
     point, data = found
-    return Encoded(data, width, height, _subsampling(picture.pixels), point.scale, point.lagrangian)
+    return Encoded(
+        data, width, height, _subsampling(picture.pixels), point.scale, point.lagrangian, libjpeg_bytes=wanted
+    )
 
 
 def _subsampling(pixels: NDArray[np.uint8]) -> Literal["4:2:0", "grey"]:

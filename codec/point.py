@@ -47,8 +47,9 @@ class Point:
 
     def levels(self, components: tuple[Component, ...]) -> tuple[NDArray[np.int16], ...]:
         """Quantise the components, `int16[n,64]` each."""
+        tables = self.tables()
         return tuple(
-            part.quantise(self.tuning, self.scale, self.lagrangian, self.contrast, bits)
+            part.quantise(self.tuning, tables[min(part.number, 1)], self.lagrangian, self.contrast, bits)
             for part, bits in zip(components, self.bits, strict=True)
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import mozjpeg_lossless_optimization
@@ -51,6 +51,7 @@ class Kept:
     scale, lagrangian: of its operating point; λ is 0 if its levels are libjpeg's.
     error, target: error that the promise is about in the region of interest, of this file and of libjpeg's, in squared
         grey levels.
+    libjpeg_bytes: size of libjpeg's plain file, where it was made to compare with.
     """
 
     data: bytes
@@ -58,6 +59,7 @@ class Kept:
     lagrangian: float
     error: float
     target: float
+    libjpeg_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ def _seen(picture: Picture, tuning: Tuning, seen: Sample, quality: int, strength
         limits = _corrected(shown, trial, float(inside), float(outside))
     if not kept or not sure:
         kept.append(_libjpeg(own, quality, shown.inside / tuning.leeway))
-    return min(kept, key=lambda file: len(file.data))
+    return replace(min(kept, key=lambda file: len(file.data)), libjpeg_bytes=len(own))
 
 
 def _first(search: Search, quality: int) -> Trial:

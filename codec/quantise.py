@@ -54,9 +54,14 @@ class Component:
         return Component(self.number, self.coefficients[blocks], self.masking[blocks], self.weight[blocks])
 
     def quantise(
-        self, tuning: Tuning, scale: float, lagrangian: float, contrast: float, bits: NDArray[np.float32]
+        self,
+        tuning: Tuning,
+        table: NDArray[np.float32],
+        lagrangian: float,
+        contrast: float,
+        bits: NDArray[np.float32],
     ) -> NDArray[np.int16]:
-        """Choose levels `int16[n,64]` at a table scale, for symbols that cost `bits`.
+        """Choose levels `int16[n,64]` with a quantisation table `float32[64]`, for symbols that cost `bits`.
 
         lagrangian: λ of a block of weight 1 that hides errors of one grey level.
         contrast: power that the weights are raised to; 0 makes all blocks equal.
@@ -66,4 +71,4 @@ class Component:
         cost = texture * self.weight ** np.float32(-contrast) * np.float32(lagrangian)
         visible = tuning.visible if kind == 0 else np.zeros(64, np.float32)
         costs = np.stack((tuning.errors[kind], visible))
-        return trellis(self.coefficients, tuning.table(kind, scale), costs, self.masking, cost, bits)
+        return trellis(self.coefficients, table, costs, self.masking, cost, bits)

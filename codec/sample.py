@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -44,7 +45,7 @@ class Errors:
         return float(self.inside[measure]), float(self.outside[measure])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sample:
     """MCUs of a picture, one after the other: four luma blocks (one if grey) and one of each chroma component.
 
@@ -73,9 +74,13 @@ class Sample:
     def errors(self, levels: tuple[NDArray[np.int16], ...], tables: tuple[NDArray[np.float32], ...]) -> Errors:
         """Measure what a decoder shows of levels `int16[n,64]` per component."""
         found = self.outcome(levels, tables)
-        counted = self.times_of(0) * (self.region | self.rest)
         inside, outside = self.means(found)
-        return Errors(inside, outside, whole=(counted @ found) / counted.sum())
+        return Errors(inside, outside, whole=(self._counted @ found) / self._counted.sum())
+
+    @cached_property
+    def _counted(self) -> NDArray[np.float64]:
+        """How many blocks of the picture each luma block stands for; noughts for those that measures do not see."""
+        return (self.times_of(0) * (self.region | self.rest)).astype(np.float64)
 
     def outcome(
         self, levels: tuple[NDArray[np.int16], ...], tables: tuple[NDArray[np.float32], ...]

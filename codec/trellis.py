@@ -147,13 +147,23 @@ def _trellis_kernel(  # noqa: C901, PLR0915  one walk over the candidates, with 
             last = np.uint32(before[last] & (_BELOW - 1))
 
 
-# For each symbol the fewest bits, with those of ZRL, that a run as long or longer takes, before a level of its size or
-# of one less. Of runs above 15 this is on top of the ZRL that all of them take.
-def _fewest(bits: NDArray[np.float32]) -> NDArray[np.float32]:
-    of_size = bits.reshape(LONGEST_RUN + 1, LONGEST_RUN + 1).copy()
-    of_size[:, 2:] = np.minimum(of_size[:, 2:], of_size[:, 1:-1])
-    longer = np.minimum(of_size[::-1], of_size.min(axis=0) + bits[ZRL])
-    return np.asarray(np.minimum.accumulate(longer)[::-1], np.float32).ravel()
+# The bits of each symbol, and in the second row the fewest, with those of ZRL, that a run as long or longer takes,
+# before a level of its size or of one less. Of runs above 15 this is on top of the ZRL that all of them take.
+@kernel(reads(float32, 1), writes(float32, 2))
+def _fewest_kernel(bits: Any, both: Any) -> None:
+    runs = LONGEST_RUN + 1
+    for symbol in range(256):
+        both[0, symbol] = bits[symbol]
+    for size in range(runs):
+        fewest = np.float32(np.inf)
+        for run in range(runs):
+            symbol = run * runs + size
+            both[1, symbol] = min(bits[symbol], bits[symbol - 1]) if size > 1 else bits[symbol]
+            fewest = min(fewest, both[1, symbol])
+        fewest += bits[ZRL]
+        for run in range(LONGEST_RUN, -1, -1):
+            fewest = min(fewest, both[1, run * runs + size])
+            both[1, run * runs + size] = fewest
 
 
 def nearest(coefficients: NDArray[np.float32], table: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -186,5 +196,7 @@ def trellis(
     """
     levels = np.empty(coefficients.shape, np.int16)
     constants = np.stack((np.float32(1) / table, table, _THRESHOLD, *costs))
-    _trellis_kernel(coefficients, constants, masking, cost_per_bit, np.stack((bits, _fewest(bits))), levels)
+    both = np.empty((2, 256), np.float32)
+    _fewest_kernel(bits, both)
+    _trellis_kernel(coefficients, constants, masking, cost_per_bit, both, levels)
     return levels

@@ -27,10 +27,13 @@ class Result:
     Attributes:
         data: The file.
         kept_coefficients: Whether it holds the source's own coefficients, because no new ones took fewer bytes.
+        libjpeg_bytes: What libjpeg makes of the same pixels at the quality that the recipe names, where the encoder
+            has tried that.
     """
 
     data: bytes
     kept_coefficients: bool
+    libjpeg_bytes: int | None = None
 
 
 def encode(source: Probe, picture: Picture, importance: NDArray[np.float32], recipe: Recipe) -> Result:
@@ -54,8 +57,8 @@ def encode(source: Probe, picture: Picture, importance: NDArray[np.float32], rec
     if source.format in {"JPEG", "MPO"} and len(encoded.data) >= _WORTH_COMPARING * len(source.data):
         kept = recode(source.data, recipe.metadata, picture.exif)
         if len(kept) <= len(encoded.data):
-            return Result(kept, kept_coefficients=True)
-    return Result(encoded.data, kept_coefficients=False)
+            return Result(kept, kept_coefficients=True, libjpeg_bytes=encoded.libjpeg_bytes)
+    return Result(encoded.data, kept_coefficients=False, libjpeg_bytes=encoded.libjpeg_bytes)
 
 
 _RATES: Final[dict[str, Callable[[int], codec.Rate]]] = {

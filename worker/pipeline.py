@@ -123,7 +123,8 @@ def make(job: Job, data: bytes, tools: Tools, stages: Stages, share: Share) -> t
         with stages.stage("full_metrics"):
             metrics |= measure_full(job, picture, decoded, tools.settings.metrics)
         with stages.stage("libjpeg"):
-            quality = job.recipe.libjpeg_quality
-            libjpeg_bytes = None if quality is None else codec.libjpeg_bytes(picture.pixels, quality)
+            libjpeg_bytes, quality = result.libjpeg_bytes, job.recipe.libjpeg_quality
+            if libjpeg_bytes is None and quality is not None:
+                libjpeg_bytes = codec.libjpeg_bytes(picture.pixels, quality)
     seconds = {**stages.seconds, "total": stages.elapsed_s}
     return Finished(job.identity(model), model, source, result, libjpeg_bytes, metrics, seconds), importance

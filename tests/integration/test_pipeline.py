@@ -76,6 +76,7 @@ def test_a_photograph_becomes_a_jpeg_a_record_and_a_map(node, make_job, output):
     image = Image.open(io.BytesIO(jpeg))
     assert (image.format, image.size) == ("JPEG", (451, 300))
     assert outcome.bytes_out == record["bytes_out"] == len(jpeg) < record["bytes_libjpeg"]
+    assert record["bytes_libjpeg"] == len(file(data.chelsea(), "JPEG", quality=75))
     assert record["bytes_in"] == job.size
     assert record["status"] == "done"
     assert record["key"] == "a b+ü/cat.png"

@@ -29,6 +29,7 @@ def _ellipse() -> np.ndarray:
 def test_libjpegs_size_is_matched_within_one_percent(picture, name, quality):
     encoded = codec.encode(picture(name), _ellipse(), rate=codec.MatchJpeg(quality))
     assert len(encoded.data) == pytest.approx(codec.libjpeg_bytes(picture(name), quality), rel=0.01)
+    assert encoded.libjpeg_bytes == codec.libjpeg_bytes(picture(name), quality)
     assert encoded.measured_db is None
     assert encoded.libjpeg_db is None
 

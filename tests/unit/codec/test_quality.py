@@ -91,6 +91,7 @@ def test_without_a_map_the_picture_is_as_good_as_libjpegs_and_no_larger(picture,
     assert ours >= theirs - PROMISE_DB
     assert encoded.measured_db == pytest.approx(ours, abs=TOLD_DB)
     assert encoded.libjpeg_db == pytest.approx(theirs, abs=TOLD_DB)
+    assert encoded.libjpeg_bytes == len(_pillow(pixels, quality))
     _assert_never_larger(pixels, encoded.data, quality)
 
 
