@@ -28,7 +28,7 @@ class Figures:
         one, two: Of one worker pinned to a core, and of two pinned to two.
         bare_one, bare_two: The same of the bare work: what the machine's cores are worth together.
         small: Of the whole system on the small pictures.
-        original: Of the paper's algorithm on them, on one core.
+        original: Of the paper's algorithm on them, on one core while the others do the same.
         mean_batch, batch_size: Pictures in a batch of the network under full load, and the most.
         cpu: Milliseconds of processor time per megapixel, by stage.
         cpu_small: The same of the small pictures.

@@ -2,7 +2,7 @@
 
 For each picture the map by VGG16 with the paper's heads, at its own size of 224 pixels, then the mosaic of JPEGs at
 several qualities, saved once more at the quality whose size is that of libjpeg's file. One picture after the other, in
-one thread, on one core. The weights are chance's: they do not change the time. Prints JSON: images and seconds.
+one thread. The weights are chance's: they do not change the time. Prints JSON: images and seconds.
 """
 
 from __future__ import annotations

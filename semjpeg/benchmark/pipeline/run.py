@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from semjpeg.benchmark.pipeline.system import System
 
 _UPLOADS = 30
-_TIMES = 2
-_SMALL_TIMES = 4
+_TIMES = 4
 """How often each picture is done in a round: a round has a beginning and an end in which not all cores are busy."""
 
 
@@ -48,7 +47,9 @@ def measure(paths: Sequence[Path], small: Sequence[Path], rounds: int, tell: Cal
             setattr(found, name.replace("cpu", "cpu_over_pillow"), answer["over_pillow"])
     if small:
         tell("the paper's algorithm …")
-        found.original = _rate(_python("original", *map(str, small), cores=_cores()[:1]))
+        # on all cores at once, as the system that it is compared with
+        started = [_start("original", *map(str, small), cores=[core]) for core in _cores()]
+        found.original = statistics.fmean([_rate(_answer(process)) for process in started])
     with system() as running:
         _throughput(running, found, paths, small, rounds, tell)
         tell("two workers beside one …")
@@ -68,15 +69,15 @@ def _throughput(
     tell: Callable[[str], None],
 ) -> None:
     """Measure the bare work and the whole system by turns, on all cores."""
-    sets = [("bare", "system", paths, _TIMES)] + ([("bare_small", "small", small, _SMALL_TIMES)] if small else [])
-    for bare, whole, pictures, times in sets:
+    sets = [("bare", "system", paths)] + ([("bare_small", "small", small)] if small else [])
+    for bare, whole, pictures in sets:
         bares, wholes = [], []
         for number in range(rounds):
-            tell(f"{len(pictures) * times} pictures, round {number + 1} of {rounds} …")
-            bares.append(_rate(_python("bare", str(times), *map(str, pictures), cores=_cores())))
+            tell(f"{len(pictures) * _TIMES} pictures, round {number + 1} of {rounds} …")
+            bares.append(_rate(_python("bare", str(_TIMES), *map(str, pictures), cores=_cores())))
             with running.node():
                 running.warm(pictures)
-                done = running.compress(running.upload(pictures, times, f"{whole}-{number}"))
+                done = running.compress(running.upload(pictures, _TIMES, f"{whole}-{number}"))
             wholes.append(done.images_per_s)
             if whole == "system":
                 found.mean_batch, found.batch_size = done.mean_batch, running.settings.worker.batch_size
