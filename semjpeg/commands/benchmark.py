@@ -116,7 +116,7 @@ def pipeline_command(*, data: Path, small: Path | None, rounds: int, as_json: bo
     something only on a machine that does nothing else.
     """
     from semjpeg.benchmark.pictures import find
-    from semjpeg.benchmark.pipeline.figures import document, stages, summary
+    from semjpeg.benchmark.pipeline.figures import document, parts, stages, summary
     from semjpeg.benchmark.pipeline.run import measure
 
     found = measure(
@@ -133,6 +133,7 @@ def pipeline_command(*, data: Path, small: Path | None, rounds: int, as_json: bo
         console.width = _WIDTH_OF_A_LOG
     console.print(summary(found))
     console.print(stages(found))
+    console.print(parts(found))
 
 
 def _measure(pictures: list[Path], masks: Path | None, plan: Plan, jobs: int) -> tuple[list[Record], list[Failure]]:

@@ -31,4 +31,7 @@ def test_a_whole_system_is_measured(tmp_path: Path):
         assert values[name] > 0, name
     assert values["mean_batch_over_max"] <= 1
     assert values["latency_median_s"] <= values["latency_p99_s"]
+    for parts in (values["cpu_ms_per_image"], values["cpu_ms_per_image_small"]):
+        assert set(parts) == {"bare", "workers", "store", "broker"}
+        assert min(parts["bare"], parts["workers"], parts["store"]) > 0  # the broker's may be less than a tick
     assert set(values["cpu_ms_per_megapixel"]) >= {"probe", "decode", "encode", "verify", "metrics", "Pillow"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from rich.table import Table
@@ -14,6 +14,7 @@ from semjpeg.benchmark.pipeline.cpu import COMPARED, PILLOW
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+BARE: Final = "bare"
 _DIGITS = 3
 
 
@@ -30,6 +31,8 @@ class Figures:
         small: Of the whole system on the small pictures.
         original: Of the paper's algorithm on them, on one core while the others do the same.
         mean_batch, batch_size: Pictures in a batch of the network under full load, and the most.
+        system_cpu, small_cpu: Milliseconds of processor time for an image, of the bare work, and of the workers, the
+            store and the broker of the whole system.
         cpu: Milliseconds of processor time per megapixel, by stage.
         cpu_small: The same of the small pictures.
         cpu_over_pillow, cpu_over_pillow_small: Of these the compared stages, divided by Pillow's time.
@@ -48,6 +51,8 @@ class Figures:
     original: float | None = None
     mean_batch: float | None = None
     batch_size: int | None = None
+    system_cpu: Mapping[str, float] = field(default_factory=dict)
+    small_cpu: Mapping[str, float] = field(default_factory=dict)
     cpu: Mapping[str, float] = field(default_factory=dict)
     cpu_small: Mapping[str, float] = field(default_factory=dict)
     cpu_over_pillow: float | None = None
@@ -87,6 +92,8 @@ def document(found: Figures) -> dict[str, Any]:
     stages = {
         "cpu_ms_per_megapixel": dict(found.cpu),
         "cpu_ms_per_megapixel_small": dict(found.cpu_small),
+        "cpu_ms_per_image": dict(found.system_cpu),
+        "cpu_ms_per_image_small": dict(found.small_cpu),
     }
     return rounded | {name: {stage: round(ms, _DIGITS) for stage, ms in part.items()} for name, part in stages.items()}
 
@@ -123,13 +130,31 @@ def summary(found: Figures) -> Table:
 
 
 def stages(found: Figures) -> Table:
-    """Draw where the processor time goes."""
-    table = Table(title="processor time, ms per megapixel (* counts in cpu_over_pillow)", title_justify="left")
-    table.add_column("stage")
-    table.add_column("photographs", justify="right")
-    table.add_column("small", justify="right")
+    """Draw where the processor time of the bare work goes."""
+    table = _of_both("processor time, ms per megapixel (* counts in cpu_over_pillow)", "stage")
     for name in dict.fromkeys((*found.cpu, *found.cpu_small)):
         mark = " *" if name in COMPARED else ""
-        cells = (f"{part[name]:.1f}" if name in part else "" for part in (found.cpu, found.cpu_small))
-        table.add_row(f"{name}{mark}", *cells, style="dim" if name == PILLOW else None)
+        table.add_row(
+            f"{name}{mark}", *_cells(name, found.cpu, found.cpu_small), style="dim" if name == PILLOW else None
+        )
     return table
+
+
+def parts(found: Figures) -> Table:
+    """Draw who takes the processor time of the whole system, and what the bare work alone takes."""
+    table = _of_both("processor time, ms per image", "who")
+    for name in dict.fromkeys((*found.system_cpu, *found.small_cpu)):
+        table.add_row(name, *_cells(name, found.system_cpu, found.small_cpu), style="dim" if name == BARE else None)
+    return table
+
+
+def _of_both(title: str, first: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column(first)
+    table.add_column("photographs", justify="right")
+    table.add_column("small", justify="right")
+    return table
+
+
+def _cells(name: str, *columns: Mapping[str, float]) -> list[str]:
+    return [f"{column[name]:.1f}" if name in column else "" for column in columns]

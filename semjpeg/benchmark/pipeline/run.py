@@ -7,11 +7,12 @@ import os
 import statistics
 import subprocess
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from config.errors import SemjpegError
 from config.machine import usable_cores
-from semjpeg.benchmark.pipeline.figures import Figures
+from semjpeg.benchmark.pipeline.figures import BARE, Figures
 from semjpeg.benchmark.pipeline.latency import measure_latency
 from semjpeg.benchmark.pipeline.system import system
 
@@ -72,17 +73,22 @@ def _throughput(
     sets = [("bare", "system", paths)] + ([("bare_small", "small", small)] if small else [])
     for bare, whole, pictures in sets:
         bares, wholes = [], []
+        spent_s: Counter[str] = Counter()
         for number in range(rounds):
             tell(f"{len(pictures) * _TIMES} pictures, round {number + 1} of {rounds} …")
-            bares.append(_rate(_python("bare", str(_TIMES), *map(str, pictures), cores=_cores())))
+            alone = _python("bare", str(_TIMES), *map(str, pictures), cores=_cores())
+            bares.append(_rate(alone))
             with running.node():
                 running.warm(pictures)
                 done = running.compress(running.upload(pictures, _TIMES, f"{whole}-{number}"))
             wholes.append(done.images_per_s)
+            spent_s.update({BARE: alone["cpu_s"], **done.cpu_s})
             if whole == "system":
                 found.mean_batch, found.batch_size = done.mean_batch, running.settings.worker.batch_size
         setattr(found, bare, statistics.median(bares))
         setattr(found, whole, statistics.median(wholes))
+        images = rounds * _TIMES * len(pictures)
+        setattr(found, f"{whole}_cpu", {name: 1000 * seconds / images for name, seconds in spent_s.items()})
 
 
 def _scaling(running: System, found: Figures, paths: Sequence[Path], rounds: int) -> None:

@@ -31,7 +31,7 @@ from worker.supervisor import shares_of
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _REGION: Final = "us-east-1"
 _SOURCE, _OUTPUT = "photos", "results"
@@ -49,11 +49,13 @@ class Throughput:
         images: How many.
         seconds: From the first job queued to the last one ended.
         mean_batch: Mean pictures in a batch of the network, over all workers.
+        cpu_s: Seconds of processor time by who took them: workers, store and broker.
     """
 
     images: int
     seconds: float
     mean_batch: float
+    cpu_s: Mapping[str, float]
 
     @property
     def images_per_s(self) -> float:
@@ -146,6 +148,7 @@ class System:
             started.append((process, f"http://127.0.0.1:{port}/metrics"))
         self.processes.environment = before
         self._addresses = [address for _, address in started]
+        self._workers = [process for process, _ in started]
         until = time.monotonic() + _START_S
         while not all(_answers(address) for address in self._addresses):
             self.processes.check()
@@ -192,7 +195,7 @@ class System:
         Raises:
             SemjpegError: One failed, or nothing happened for minutes.
         """
-        before = self._batches()
+        before, spent_s = self._batches(), self._cpu_s()
         began = time.time()
         self._queue.publish(jobs)
         run = jobs[0].run
@@ -209,13 +212,26 @@ class System:
         if counts.get("done", 0) != len(jobs):
             raise SemjpegError(f"of {len(jobs)} images, {counts.get('done', 0)} were compressed")
         pictures, batches = (after - was for after, was in zip(self._batches(), before, strict=True))
-        return Throughput(len(jobs), counts["last_ended_ms"] / 1000 - began, pictures / batches)
+        cpu_s = {name: after - spent_s[name] for name, after in self._cpu_s().items()}
+        return Throughput(len(jobs), counts["last_ended_ms"] / 1000 - began, pictures / batches, cpu_s)
+
+    def _cpu_s(self) -> dict[str, float]:
+        """Seconds of processor time that processes have taken so far, by what they are."""
+        store, broker = self._servers
+        parts = {"workers": self._workers, "store": [store], "broker": [broker]}
+        return {name: sum(_cpu_seconds(process.pid) for process in processes) for name, processes in parts.items()}
 
     def _batches(self) -> tuple[float, float]:
         """Pictures that went through the network so far, and in how many batches."""
         values = [_metrics(address) for address in self._addresses]
         names = ("semjpeg_map_batch_size_sum", "semjpeg_map_batch_size_count")
         return sum(found.get(names[0], 0) for found in values), sum(found.get(names[1], 0) for found in values)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Seconds of processor time that all threads of a process have taken so far (proc_pid_stat(5), utime and stime)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _pin(processes: Sequence[subprocess.Popen[bytes]], cores: set[int]) -> None:

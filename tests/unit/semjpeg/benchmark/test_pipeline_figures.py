@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from semjpeg.benchmark.pipeline.cpu import StageSeconds
-from semjpeg.benchmark.pipeline.figures import Figures, document, stages, summary
+from semjpeg.benchmark.pipeline.figures import Figures, document, parts, stages, summary
 
 
 def test_ratios_are_of_what_was_measured():
@@ -47,6 +47,11 @@ def test_what_was_not_measured_is_left_out_of_the_table():
     assert "decode *" in text.getvalue()
     assert "4.2" in text.getvalue()
     assert "network *" not in text.getvalue()
+    console.print(parts(Figures(system_cpu={"bare": 71.04, "store": 7.0}, small_cpu={"workers": 90.25})))
+    for row in (("bare", "71.0", ""), ("store", "7.0", ""), ("workers", "", "90.2")):
+        assert any(
+            line.replace("│", " ").split() == [cell for cell in row if cell] for line in text.getvalue().splitlines()
+        )
 
 
 def test_only_what_makes_a_jpeg_is_held_against_pillow():
