@@ -8,21 +8,24 @@ import statistics
 import subprocess
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from config.errors import SemjpegError
 from config.machine import usable_cores
 from semjpeg.benchmark.pipeline.figures import BARE, Figures
 from semjpeg.benchmark.pipeline.latency import measure_latency
 from semjpeg.benchmark.pipeline.system import system
+from worker.supervisor import shares_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from semjpeg.benchmark.pipeline.system import System
 
 _UPLOADS = 30
+_ALONE: Final = {"SEMJPEG_WORKER__PROCESSES": "1"}
+"""The share of a process that is the only one on its cores."""
 _TIMES = 4
 """How often each picture is done in a round: a round has a beginning and an end in which not all cores are busy."""
 
@@ -76,13 +79,18 @@ def _throughput(
         spent_s: Counter[str] = Counter()
         for number in range(rounds):
             tell(f"{len(pictures) * _TIMES} pictures, round {number + 1} of {rounds} …")
-            alone = _python("bare", str(_TIMES), *map(str, pictures), cores=_cores())
-            bares.append(_rate(alone))
+            # as many processes as a worker has, each on all cores and with its share of them
+            started = [
+                _start("bare", str(_TIMES), *map(str, pictures), cores=_cores(), share=share)
+                for share in shares_of(running.settings)
+            ]
+            alone = [_answer(process) for process in started]
+            bares.append(sum(map(_rate, alone)))
             with running.node():
                 running.warm(pictures)
                 done = running.compress(running.upload(pictures, _TIMES, f"{whole}-{number}"))
             wholes.append(done.images_per_s)
-            spent_s.update({BARE: alone["cpu_s"], **done.cpu_s})
+            spent_s.update({BARE: statistics.fmean(each["cpu_s"] for each in alone), **done.cpu_s})
             if whole == "system":
                 found.mean_batch, found.batch_size = done.mean_batch, running.settings.worker.batch_size
         setattr(found, bare, statistics.median(bares))
@@ -131,14 +139,16 @@ def _python(module: str, *arguments: str, cores: Sequence[str]) -> dict[str, Any
     return _answer(_start(module, *arguments, cores=cores))
 
 
-def _start(module: str, *arguments: str, cores: Sequence[str]) -> subprocess.Popen[str]:
-    """Start a module of this package on some cores, as `semjpeg worker` is started, as the only process on them."""
+def _start(
+    module: str, *arguments: str, cores: Sequence[str], share: Mapping[str, str] = _ALONE
+) -> subprocess.Popen[str]:
+    """Start a module of this package on some cores, as `semjpeg worker` starts a process that has such a share."""
     from semjpeg.commands.worker import STARTED_WITH
 
     command = (sys.executable, "-m", "semjpeg.benchmark.pipeline.pinned", ",".join(cores), sys.executable)
     return subprocess.Popen(  # noqa: S603 - our own programs
         [*command, "-m", f"semjpeg.benchmark.pipeline.{module}", *arguments],
-        env=os.environ | STARTED_WITH | {"SEMJPEG_WORKER__PROCESSES": "1"},
+        env={**os.environ, **STARTED_WITH, **share},
         stdout=subprocess.PIPE,
         text=True,
     )
