@@ -5,8 +5,8 @@
 Every image is a job of its own (the same small picture, each result under another key), so all that a worker keeps for
 a job shows. A worker is started as `semjpeg worker` starts it, a process for each core. Prints the resident memory of
 its processes at every part of the way, and how much each grew from the first part to the last. At R images/s a day is
-86 400·R images: say how many with --images. A small network, of chance's weights, takes a tenth of the shipped one's
-time for a map; --network shipped takes that one.
+86 400·R images: say how many with --images. Maps come from a small network of chance's weights, which takes next to no
+time; --network shipped takes the one that semjpeg ships with.
 """
 
 from __future__ import annotations
